@@ -1,0 +1,119 @@
+"""The numbers of Whisper's front end, and the forms in which raw samples arrive.
+
+Source of the numbers: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak
+Supervision", section 2.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sotto.errors import BadAudio, BadOption
+
+Samples: TypeAlias = NDArray[np.float32]
+"""float32[n], mono, -1..1."""
+
+
+def exact_div(a: int, b: int) -> int:
+    """a / b, where b must divide a."""
+    if a % b:
+        raise ValueError(f"expected a multiple of {b}, got {a}")
+    return a // b
+
+
+SAMPLE_RATE = 16_000
+N_FFT = 400
+HOP = 160
+FRAMES_PER_SECOND = exact_div(SAMPLE_RATE, HOP)  # 100
+WINDOW_SECONDS = 30
+WINDOW_FRAMES = WINDOW_SECONDS * FRAMES_PER_SECOND  # 3000: all that an encoder can see
+FRAMES_PER_TOKEN = 2  # the encoder halves the frame rate: one position is 20 ms
+MEL_BANDS = (80, 128)
+
+MIN_RATE, MAX_RATE = 4_000, 384_000
+MAX_CHANNELS = 32
+
+
+def frames(seconds: float) -> int:
+    """Seconds as a whole number of frames."""
+    return round(seconds * FRAMES_PER_SECOND)
+
+
+def seconds(frame: int) -> float:
+    """A frame's place in seconds."""
+    return frame / FRAMES_PER_SECOND
+
+
+class Encoding(StrEnum):
+    """How raw samples lie in a stream's binary messages."""
+
+    PCM_S16LE = "pcm_s16le"
+    PCM_F32LE = "pcm_f32le"
+
+
+_DTYPES: dict[Encoding, np.dtype[Any]] = {
+    Encoding.PCM_S16LE: np.dtype("<i2"),
+    Encoding.PCM_F32LE: np.dtype("<f4"),
+}
+_S16_SCALE = 32_768.0
+
+
+@dataclass(frozen=True)
+class PcmFormat:
+    """Raw interleaved samples. Raises BadOption for a rate or channel count out of range."""
+
+    encoding: Encoding = Encoding.PCM_S16LE
+    sample_rate: int = SAMPLE_RATE
+    """Samples a second of each channel."""
+    channels: int = 1
+
+    def __post_init__(self) -> None:
+        if not MIN_RATE <= self.sample_rate <= MAX_RATE:
+            raise BadOption(
+                "sample_rate",
+                f"expected a sample rate of {MIN_RATE} to {MAX_RATE}, got {self.sample_rate}",
+            )
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise BadOption(
+                "channels", f"expected 1 to {MAX_CHANNELS} channels, got {self.channels}"
+            )
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Bytes of one sample over all channels."""
+        return _DTYPES[self.encoding].itemsize * self.channels
+
+
+class PcmReader:
+    """Bytes → mono samples; a sample may be cut anywhere between two pieces."""
+
+    def __init__(self, pcm: PcmFormat) -> None:
+        self.format = pcm
+        self._rest = b""
+
+    def receive(self, data: bytes) -> Samples:
+        """float32[n] at the stream's own rate. Raises BadAudio where a float is not finite."""
+        data = self._rest + data
+        whole = len(data) - len(data) % self.format.bytes_per_frame
+        self._rest = data[whole:]
+        raw = np.frombuffer(data[:whole], _DTYPES[self.format.encoding])
+        samples = raw.astype(np.float32)
+        if self.format.encoding is Encoding.PCM_S16LE:
+            samples /= _S16_SCALE
+        elif not np.isfinite(samples).all():
+            raise BadAudio("expected finite pcm_f32le samples, got NaN or infinity")
+        mono: Samples = samples.reshape(-1, self.format.channels).mean(axis=1, dtype=np.float32)
+        return mono
+
+    def finish(self) -> None:
+        """Say that no more bytes come. Raises BadAudio where a sample was cut in the middle."""
+        if self._rest:
+            raise BadAudio(
+                f"expected whole samples of {self.format.bytes_per_frame} bytes, "
+                f"got {len(self._rest)} bytes left over"
+            )

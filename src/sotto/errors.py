@@ -1,0 +1,138 @@
+"""Every error that Sotto raises on purpose.
+
+    SottoError
+    ├── CallerError             the caller can mend it
+    │   ├── BadAudio            bytes that are no audio, or not the audio that was announced
+    │   ├── BadOption           a parameter with a wrong name, type or range
+    │   │   ├── UnknownModel
+    │   │   └── UnknownLanguage
+    │   ├── ProtocolViolation   a message that does not fit the dialect at this point
+    │   ├── TooLarge            more bytes than the server takes
+    │   └── TooSlow             a client that does not read or does not send
+    └── ServerError             we can mend it
+        ├── Overloaded          a queue is full (retryable)
+        ├── ModelNotReady       loading, or not loaded yet (retryable)
+        ├── ModelUnavailable    the checkpoint cannot be had or cannot be loaded
+        ├── EngineFailed        a decode broke; the job can be tried again (retryable)
+        └── Draining            the server is about to stop (retryable)
+
+`app/http.py` alone maps them to status codes, close codes and bodies.
+"""
+
+from __future__ import annotations
+
+
+class SottoError(Exception):
+    """The root: a sentence for people, a `code` for programs."""
+
+    code = "error"
+    retryable = False
+    retry_after: float | None = None
+    """Seconds after which another try may succeed."""
+
+    @property
+    def message(self) -> str:
+        """The sentence, without the type."""
+        return str(self)
+
+
+class CallerError(SottoError):
+    """What the caller sent is at fault."""
+
+    code = "invalid_request"
+
+
+class BadAudio(CallerError):
+    """The bytes are not audio, or not the audio that was announced."""
+
+    code = "bad_audio"
+
+
+class BadOption(CallerError):
+    """A parameter has a wrong name, type or value."""
+
+    code = "bad_option"
+
+    def __init__(self, param: str, message: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnknownModel(BadOption):
+    """No model of that name is configured."""
+
+    code = "unknown_model"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__("model", f"expected one of {', '.join(known) or 'none'}, got {name!r}")
+
+
+class UnknownLanguage(BadOption):
+    """Not a language that Whisper, or the chosen model, knows."""
+
+    code = "unknown_language"
+
+    def __init__(self, given: str, expected: str) -> None:
+        super().__init__("language", f"expected {expected}, got {given!r}")
+
+
+class ProtocolViolation(CallerError):
+    """A message that does not fit the dialect, or not at this point of it."""
+
+    code = "protocol_violation"
+
+
+class TooLarge(CallerError):
+    """More bytes than the server takes at once."""
+
+    code = "too_large"
+
+
+class TooSlow(CallerError):
+    """The client does not read what it asked for, or does not send what it promised."""
+
+    code = "too_slow"
+
+
+class ServerError(SottoError):
+    """Our fault, or our limit."""
+
+    code = "server_error"
+
+
+class Overloaded(ServerError):
+    """A bounded queue is full."""
+
+    code = "overloaded"
+    retryable = True
+    retry_after = 1.0
+
+
+class ModelNotReady(ServerError):
+    """The model is known, but not loaded yet."""
+
+    code = "model_not_ready"
+    retryable = True
+    retry_after = 5.0
+
+
+class ModelUnavailable(ServerError):
+    """The model's files cannot be had, or cannot be loaded."""
+
+    code = "model_unavailable"
+
+
+class EngineFailed(ServerError):
+    """A decode broke inside the engine."""
+
+    code = "engine_failed"
+    retryable = True
+    retry_after = 1.0
+
+
+class Draining(ServerError):
+    """The server is about to stop and takes nothing new."""
+
+    code = "draining"
+    retryable = True
+    retry_after = 5.0

@@ -1,0 +1,1 @@
+"""What the edges must offer to the core."""

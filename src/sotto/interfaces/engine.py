@@ -1,0 +1,125 @@
+"""The recognizer: windows of mel in, hypotheses out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from sotto.audio.chunk import Mel
+from sotto.audio.format import WINDOW_FRAMES
+from sotto.transcript.options import AudioContext, DecodeOptions
+from sotto.transcript.words import Word
+
+
+class Priority(IntEnum):
+    """Who goes first; the smaller, the sooner."""
+
+    FINAL = 0
+    PARTIAL = 1
+    FILE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class DecodeJob:
+    """One window to decode, with all that the engine needs to know about it."""
+
+    id: int
+    """Unique within its session."""
+    mel: Mel
+    """float32[n ≤ 3000, n_mels], raw log10."""
+    options: DecodeOptions
+    priority: Priority
+    language: str | None = None
+    """Fixed for this job; None: detect, among `options.candidates`."""
+    likely_language: str | None = None
+    """What was spoken before; taken where detection is not sure."""
+    prefix: tuple[int, ...] = ()
+    """Tokens of committed words at the window's start: forced, not decoded again."""
+    context: str = ""
+    """What was said before the window."""
+    audio_context: AudioContext | None = None
+    """None takes the checkpoint's own."""
+    replaces: int | None = None
+    """Id of an older job of the session that need not run if it has not begun."""
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.mel) <= WINDOW_FRAMES:
+            raise ValueError(f"expected 1 to {WINDOW_FRAMES} frames, got {len(self.mel)}")
+
+
+@dataclass(frozen=True)
+class HeardWord:
+    """A word of a hypothesis; its times count from the window's first frame."""
+
+    word: Word
+    tokens: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """Frames since the window began."""
+        return self.word.end
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What the engine heard in one job's window."""
+
+    job: int
+    """The job's id."""
+    words: tuple[HeardWord, ...]
+    """The forced prefix and what follows it."""
+    prefix_words: int
+    """How many of the words are the forced prefix."""
+    language: str
+    language_probability: float
+    avg_logprob: float
+    """Mean natural log-probability of the decoded tokens, the end token included."""
+    no_speech_prob: float
+    audio_context: AudioContext
+    """What the encoder was given."""
+    temperature: float = 0.0
+
+    @property
+    def tail(self) -> tuple[HeardWord, ...]:
+        """The words after the forced prefix."""
+        return self.words[self.prefix_words :]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a loaded checkpoint is, and what it was trained for."""
+
+    n_mels: int = 80
+    languages: tuple[str, ...] = ("en",)
+    translates: bool = False
+    """Whether the task `translate` was trained."""
+    audio_context: AudioContext = AudioContext.MARGIN
+    """What suits it unless a job says otherwise."""
+    takes_context: bool = True
+    """Whether text before the window (prompt, hotwords, earlier words) was trained."""
+    second_look: bool = True
+    """Whether it can be given full 30 s windows when a short one looks suspicious."""
+    revision: str = field(default="", compare=False)
+    """Which files these are, for people."""
+
+
+class Engine(Protocol):
+    """One loaded checkpoint. `decode` is called from one thread at a time."""
+
+    @property
+    def traits(self) -> Traits:
+        """What the checkpoint is."""
+        ...
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
+        """One hypothesis for each job, in order; a job's result does not depend on its batch.
+
+        Raises EngineFailed, or BadOption where a job asks for what the checkpoint cannot do.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the memory; the engine is not used again."""
+        ...

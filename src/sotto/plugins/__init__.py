@@ -1,0 +1,1 @@
+"""Implementations by family; each is imported only when it is chosen."""

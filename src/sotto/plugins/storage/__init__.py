@@ -1,0 +1,1 @@
+"""Where finals are kept."""

@@ -1,0 +1,1 @@
+"""The driver: threads, queues and asyncio live here."""

@@ -1,0 +1,1 @@
+"""The sans-I/O core: what to decode and when, and what of it will never change."""

@@ -1,0 +1,1 @@
+"""What we say about sound: words, events, options, renderings."""

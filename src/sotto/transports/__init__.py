@@ -1,0 +1,1 @@
+"""One file for each dialect: bytes to options, events to bytes."""
