@@ -1,0 +1,118 @@
+"""Whisper's log-mel spectrogram, frame by frame as samples come in.
+
+Source of the numbers: Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak
+Supervision", section 2.2. A frame every 10 ms is the power spectrum of 25 ms under a periodic Hann
+window, summed into bands of the mel scale of Slaney 1998, "Auditory Toolbox" (Interval Research
+Technical Report 1998-010).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from sotto.audio.chunk import Mel
+from sotto.audio.format import HOP, MEL_BANDS, N_FFT, SAMPLE_RATE, Samples, exact_div
+
+PADDING = exact_div(N_FFT, 2)  # 200: frame i is centered at sample 160 × i
+MIN_POWER = 1e-10
+DYNAMIC_RANGE = 8.0  # powers of ten that Whisper keeps below a window's loudest value
+
+_BLOCK = 10
+"""Frames at once. OpenBLAS keeps a product of up to 2^18 terms on one core, here 10 × 201 × 128;
+for a larger one it wakes threads that go on spinning when it is done, which costs three times as
+much as the product."""
+
+_LINEAR_STEP = 200 / 3  # Hz of one mel below 1 kHz
+_LOG_FROM = 1000.0  # Hz
+_LOG_FROM_MEL = _LOG_FROM / _LINEAR_STEP  # 15 mel
+_LOG_STEP = math.log(6.4) / 27  # 27 mel above it lies 6.4 kHz
+
+
+def _to_mel(hertz: float) -> float:
+    if hertz < _LOG_FROM:
+        return hertz / _LINEAR_STEP
+    return _LOG_FROM_MEL + math.log(hertz / _LOG_FROM) / _LOG_STEP
+
+
+def _to_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = np.maximum(mel - _LOG_FROM_MEL, 0.0)
+    return np.where(above > 0, _LOG_FROM * np.exp(above * _LOG_STEP), mel * _LINEAR_STEP)
+
+
+def mel_filters(n_mels: int) -> NDArray[np.float32]:
+    """float32[n_mels, 201]: triangles of equal area, evenly spaced in mel from 0 to 8 kHz."""
+    nyquist = exact_div(SAMPLE_RATE, 2)
+    bins = np.linspace(0.0, nyquist, N_FFT // 2 + 1)
+    corners = _to_hertz(np.linspace(_to_mel(0.0), _to_mel(nyquist), n_mels + 2))
+    left, center, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    rising = (bins - left) / (center - left)
+    falling = (right - bins) / (right - center)
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    return (triangles * (2.0 / (right - left))).astype(np.float32)
+
+
+def normalize(mel: Mel) -> Mel:
+    """Whisper's clamp and scaling, over all frames given; what a checkpoint's encoder reads."""
+    if not mel.size:
+        return mel
+    clamped: Mel = (np.maximum(mel, mel.max() - DYNAMIC_RANGE) + 4.0) / 4.0
+    return clamped
+
+
+class LogMel:
+    """One stream of samples at 16 kHz on its way to log-mel frames.
+
+    Over a whole stream it gives one frame for each 160 samples (the last, incomplete hop gives
+    none), the same however the stream is cut. It holds back up to 25 ms of sound.
+    """
+
+    def __init__(self, n_mels: int) -> None:
+        if n_mels not in MEL_BANDS:
+            raise ValueError(f"expected {' or '.join(map(str, MEL_BANDS))} bands, got {n_mels}")
+        self.n_mels = n_mels
+        self._filters = np.ascontiguousarray(mel_filters(n_mels).T)
+        self._window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)  # periodic: one period, open
+        self._rest = np.empty(0, np.float32)
+        """From the first sample of the next frame on; while `_padded` is False, all there are."""
+        self._padded = False
+        """Whether the reflection before the first sample is in place."""
+        self._samples = 0
+        self._frames = 0
+
+    def receive(self, samples: Samples) -> Mel:
+        """float32[n, n_mels], raw log10 power: the frames all of whose samples are there now."""
+        self._samples += len(samples)
+        self._rest = np.concatenate([self._rest, samples])
+        if not self._padded:
+            if len(self._rest) <= PADDING:
+                return self._spectra(0)
+            self._rest = np.concatenate([self._rest[PADDING:0:-1], self._rest])
+            self._padded = True
+        return self._spectra(max(0, (len(self._rest) - N_FFT) // HOP + 1))
+
+    def finish(self) -> Mel:
+        """The last frames, which reach past the end; its reflection stands in for what is not."""
+        left = self._samples // HOP - self._frames
+        if left:
+            before = 0 if self._padded else PADDING
+            self._rest = np.pad(self._rest, (before, PADDING), mode="reflect")
+        return self._spectra(left)
+
+    def _spectra(self, n: int) -> Mel:
+        """The next n frames; their samples leave `_rest`."""
+        mel = np.empty((n, self.n_mels), np.float32)
+        if n:
+            windows = sliding_window_view(self._rest, N_FFT)[::HOP]
+            for lo in range(0, n, _BLOCK):
+                hi = min(lo + _BLOCK, n)
+                spectrum = np.fft.rfft(windows[lo:hi] * self._window)
+                power = spectrum.real**2 + spectrum.imag**2
+                np.matmul(power, self._filters, out=mel[lo:hi])
+            np.log10(np.maximum(mel, MIN_POWER, out=mel), out=mel)
+            self._rest = self._rest[n * HOP :].copy()
+            self._frames += n
+        return mel
