@@ -8,7 +8,8 @@
     │   │   └── UnknownLanguage
     │   ├── ProtocolViolation   a message that does not fit the dialect at this point
     │   ├── TooLarge            more bytes than the server takes
-    │   └── TooSlow             a client that does not read or does not send
+    │   ├── TooSlow             a client that does not read or does not send
+    │   └── Gone                a client that hung up
     └── ServerError             we can mend it
         ├── Overloaded          a queue is full (retryable)
         ├── ModelNotReady       loading, or not loaded yet (retryable)
@@ -92,6 +93,12 @@ class TooSlow(CallerError):
     """The client does not read what it asked for, or does not send what it promised."""
 
     code = "too_slow"
+
+
+class Gone(CallerError):
+    """The client hung up: nobody is there to be told."""
+
+    code = "gone"
 
 
 class ServerError(SottoError):

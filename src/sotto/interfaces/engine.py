@@ -13,6 +13,10 @@ from sotto.transcript.options import AudioContext, DecodeOptions
 from sotto.transcript.words import Word
 
 
+BUCKET = 16
+"""Frames: windows whose length is a multiple of this need no padding to be batched exactly."""
+
+
 class Priority(IntEnum):
     """Who goes first; the smaller, the sooner."""
 
@@ -41,8 +45,8 @@ class DecodeJob:
     """What was said before the window."""
     audio_context: AudioContext | None = None
     """None takes the checkpoint's own."""
-    replaces: int | None = None
-    """Id of an older job of the session that need not run if it has not begun."""
+    replaces: bool = False
+    """To run instead of the session's job that still waits; not at all if that has begun."""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.mel) <= WINDOW_FRAMES:
@@ -101,6 +105,8 @@ class Traits:
     """Whether text before the window (prompt, hotwords, earlier words) was trained."""
     second_look: bool = True
     """Whether it can be given full 30 s windows when a short one looks suspicious."""
+    guard: int = 60
+    """Frames before a window's end in which what it hears is not settled: the weaker, the more."""
     revision: str = field(default="", compare=False)
     """Which files these are, for people."""
 

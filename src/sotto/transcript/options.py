@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from sotto.errors import BadOption
 from sotto.transcript.languages import check_language
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def one_of(choices: type[Choice], param: str, given: str) -> Choice:
+    """The choice of that name. Raises BadOption."""
+    try:
+        return choices(given)
+    except ValueError:
+        expected = ", ".join(choices)
+        raise BadOption(param, f"expected one of {expected}, got {given!r}") from None
 
 
 class Task(StrEnum):

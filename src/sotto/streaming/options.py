@@ -1,0 +1,30 @@
+"""How one session listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sotto.streaming.guards import GuardOptions
+from sotto.streaming.policies import AlignAtt, Policy
+from sotto.streaming.segmenter import SegmenterOptions
+from sotto.transcript.options import DecodeOptions
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How one session listens."""
+
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+    policy: Policy = field(default_factory=AlignAtt)
+    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
+    guards: GuardOptions = field(default_factory=GuardOptions)
+    partials: bool = True
+    """Whether open utterances are looked at."""
+    use_context: bool = True
+    lookahead: int = 1
+    """Jobs that may be out at once. More than one is for files: no partials, no context."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether nobody waits for each word."""
+        return self.lookahead > 1

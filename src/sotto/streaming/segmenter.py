@@ -1,0 +1,159 @@
+"""Where utterances begin and end, from the probability of speech alone.
+
+QUIET ──p ≥ threshold──▶ STARTING ──min_speech──▶ SPEAKING ──p < release──▶ STOPPING
+  ▲                          │                       ▲                         │
+  ├───────p < release────────┘                       └──────p ≥ threshold──────┤
+  └────────────────────────────────silence long enough─────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+import numpy as np
+
+from sotto.interfaces.engine import BUCKET
+
+
+@dataclass(frozen=True)
+class SegmenterOptions:
+    """All lengths in frames."""
+
+    threshold: float = 0.5
+    """Probability at which speech begins, or goes on after a pause."""
+    release: float = 0.35
+    """Probability under which it pauses."""
+    min_speech: int = 10
+    """Shorter sounds are no speech."""
+    silence: int = 60
+    """A pause of this length ends the utterance."""
+    pre_roll: int = 30
+    """Kept before the first speech: soft onsets, and air for the encoder."""
+    post_roll: int = 20
+    """Kept after the last speech."""
+    max_utterance: int = 2800
+    """Longer ones are cut where speech is weakest."""
+
+    def __post_init__(self) -> None:
+        if self.silence < self.post_roll + BUCKET:
+            raise ValueError(
+                f"expected a silence of at least {self.post_roll + BUCKET} frames, "
+                f"got {self.silence}"
+            )
+
+
+@dataclass(frozen=True)
+class Began:
+    """An utterance is open from frame `start`; its first speech is at `at`."""
+
+    start: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The open utterance is over: its window ends before `end`; its last speech before `at`."""
+
+    end: int
+    at: int
+
+
+Boundary: TypeAlias = Began | Ended
+
+
+class _State(Enum):
+    QUIET = auto()
+    STARTING = auto()
+    SPEAKING = auto()
+    STOPPING = auto()
+
+
+class Segmenter:
+    """Takes one frame at a time and says where boundaries are."""
+
+    def __init__(self, options: SegmenterOptions) -> None:
+        self.options = options
+        self._state = _State.QUIET
+        self._frame = 0
+        self._onset = 0
+        self._start = 0
+        self._speech_end = 0
+        self._last_end = 0
+        self._since_start: list[float] = []
+
+    @property
+    def earliest(self) -> int:
+        """The first frame that may still belong to an utterance that is not over."""
+        if self._state in (_State.SPEAKING, _State.STOPPING):
+            return self._start
+        onset = self._onset if self._state is _State.STARTING else self._frame
+        return max(onset - self.options.pre_roll, self._last_end)
+
+    def step(self, speech: float) -> list[Boundary]:
+        """The boundaries that this frame's probability of speech decides."""
+        self._frame += 1
+        match self._state:
+            case _State.QUIET:
+                if speech >= self.options.threshold:
+                    self._state, self._onset = _State.STARTING, self._frame - 1
+                return []
+            case _State.STARTING:
+                return self._step_starting(speech)
+            case _State.SPEAKING | _State.STOPPING:
+                return self._step_speaking(speech)
+
+    def _step_starting(self, speech: float) -> list[Boundary]:
+        if speech < self.options.release:
+            self._state = _State.QUIET
+        elif self._frame - self._onset >= self.options.min_speech:
+            start = max(self._onset - self.options.pre_roll, self._last_end)
+            return [self._begin(start, self._onset, [speech] * (self._frame - start))]
+        return []
+
+    def _begin(self, start: int, at: int, since_start: list[float]) -> Began:
+        self._state, self._start, self._since_start = _State.SPEAKING, start, since_start
+        self._speech_end = self._frame
+        return Began(start, at)
+
+    def _step_speaking(self, speech: float) -> list[Boundary]:
+        self._since_start.append(speech)
+        speaking = self._state is _State.SPEAKING
+        if speech >= (self.options.release if speaking else self.options.threshold):
+            self._state, self._speech_end = _State.SPEAKING, self._frame
+        else:
+            self._state = _State.STOPPING
+        if self._frame - self._speech_end >= self.options.silence:
+            return [self._end_in_silence()]
+        if self._frame - self._start >= self.options.max_utterance:
+            return self._cut()
+        return []
+
+    def _end_in_silence(self) -> Ended:
+        length = self._speech_end + self.options.post_roll - self._start
+        whole = -(-length // BUCKET) * BUCKET
+        return self._end(min(self._start + whole, self._frame))
+
+    def _end(self, end: int) -> Ended:
+        self._state, self._last_end = _State.QUIET, end
+        return Ended(end, min(self._speech_end, end))
+
+    def _cut(self) -> list[Boundary]:
+        """End at the weakest 100 ms of the last third, and go on from there."""
+        if self._state is _State.STOPPING:
+            return [self._end_in_silence()]
+        probabilities = np.asarray(self._since_start, np.float64)
+        first = 2 * len(probabilities) // 3
+        smooth = np.convolve(probabilities[first:], np.full(10, 0.1), mode="valid")
+        whole = (first + 5 + int(np.argmin(smooth))) // BUCKET * BUCKET
+        ended = self._end(self._start + whole)
+        rest = self._since_start[whole:]
+        return [ended, self._begin(ended.end, ended.end, rest)]
+
+    def flush(self) -> Ended | None:
+        """End the open utterance at this frame at the latest, if there is one."""
+        if self._state in (_State.QUIET, _State.STARTING):
+            self._state = _State.QUIET
+            return None
+        return self._end_in_silence()

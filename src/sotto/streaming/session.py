@@ -1,0 +1,304 @@
+"""The core: frames and hypotheses in, events and decode jobs out. No I/O, no clock.
+
+Frames come by `receive`; what they lead to comes out as actions. The driver gives each job's
+hypothesis to `receive_result`, whenever it has one. Time is the number of frames received.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from sotto.audio.buffer import FrameBuffer
+from sotto.audio.chunk import MelChunk
+from sotto.audio.format import WINDOW_FRAMES
+from sotto.interfaces.engine import DecodeJob, Hypothesis, Priority, Traits
+from sotto.streaming.actions import Action, Decode, Emit
+from sotto.streaming.guards import Verdict, judge
+from sotto.streaming.language import LanguageMemory
+from sotto.streaming.options import SessionOptions
+from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
+from sotto.streaming.utterance import Flight, Piece, Utterance, pack
+from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
+from sotto.transcript.options import AudioContext
+
+CONTEXT_CHARACTERS = 400
+"""Of earlier text that helps the decoder; its prompt holds 223 tokens at most."""
+
+BACKLOG = 8
+"""Utterances of a live session that may wait; a file's may be twice its lookahead."""
+
+LEAST_WINDOW = 10
+"""Frames; in less there is no word."""
+
+
+class Session:
+    """One stream of sound that becomes text. Not for two threads at once."""
+
+    def __init__(self, traits: Traits, options: SessionOptions) -> None:
+        self._traits = traits
+        self._options = options
+        self._segmenter = Segmenter(options.segmenter)
+        self._buffer = FrameBuffer(traits.n_mels)
+        self._utterances: deque[Utterance] = deque()
+        self._language = LanguageMemory(options.decode.language)
+        self._text = ""
+        self._flights: dict[int, Flight] = {}
+        self._replaced: Flight | None = None
+        self._jobs = 0
+        self._begun = 0
+        self._frame = 0
+        self._finished = False
+
+    @property
+    def frame(self) -> int:
+        """Frames received."""
+        return self._frame
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many utterances wait for their final that no more sound should come yet."""
+        return len(self._utterances) > max(BACKLOG, 2 * self._options.lookahead)
+
+    @property
+    def language(self) -> str:
+        """What is spoken, as far as is known."""
+        known = self._language.given or self._language.likely
+        return known or self._traits.languages[0]
+
+    @property
+    def utterances(self) -> int:
+        """Utterances that have begun."""
+        return self._begun
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether an utterance is open."""
+        return bool(self._utterances) and self._utterances[-1].end is None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all is said."""
+        return self._finished and not self._utterances
+
+    def receive(self, chunk: MelChunk) -> Iterator[Action]:
+        """Take the frames that follow. Consume the iterator wholly.
+
+        Actions come out at the frame that leads to them, so that a driver that answers at once
+        (`receive_result` between two actions) sees the same events however the sound is cut.
+        """
+        self._buffer.append(chunk)
+        for speech in chunk.speech.tolist():
+            self._frame += 1
+            boundaries = self._segmenter.step(speech)
+            for boundary in boundaries:
+                yield from self._mark(boundary)
+            if boundaries or self._is_due():
+                yield from self._plan()
+        self._forget()
+
+    def receive_result(self, hypothesis: Hypothesis) -> list[Action]:
+        """Take what the engine heard for one of the jobs."""
+        flight = self._flights.pop(hypothesis.job, None)
+        if flight is None:
+            return []
+        verdict = judge(hypothesis, flight.speech, self._options.guards)
+        if self._wants_second_look(flight, hypothesis, verdict):
+            return [self._second_look(flight)]
+        if flight.final:
+            actions = self._hear_final(flight, hypothesis, verdict)
+        else:
+            actions = self._hear_partial(flight, hypothesis, verdict)
+        return [*actions, *self._plan()]
+
+    def receive_refusal(self) -> None:
+        """The job that `replaces` came too late: the one before it has begun, and goes on."""
+        running = self._replaced
+        assert running is not None
+        running.begun = True
+        running.pieces[0].utterance.seen = running.pieces[0].end
+        self._flights = {running.job.id: running}
+
+    def flush(self) -> list[Action]:
+        """End the open utterance here; sound may still follow."""
+        ended = self._segmenter.flush()
+        return [*self._mark(ended), *self._plan()] if ended else []
+
+    def finish(self) -> list[Action]:
+        """No more sound comes."""
+        ended = self._segmenter.flush()
+        self._finished = True
+        return [*(self._mark(ended) if ended else ()), *self._plan()]
+
+    # ---- boundaries
+
+    def _mark(self, boundary: Boundary) -> Iterator[Action]:
+        match boundary:
+            case Began(start, at):
+                number = self._begun
+                self._begun += 1
+                utterance = Utterance(number, start, window_start=start, seen=start)
+                self._utterances.append(utterance)
+                yield Emit(SpeechStarted(number, at))
+            case Ended(end, at):
+                utterance = self._utterances[-1]
+                utterance.end = end
+                yield Emit(SpeechEnded(utterance.id, at))
+
+    def _forget(self) -> None:
+        oldest = min((u.window_start for u in self._utterances), default=self._frame)
+        self._buffer.forget(min(oldest, self._segmenter.earliest))
+
+    # ---- what to decode next
+
+    def _is_due(self) -> bool:
+        if not self._options.partials or not self._utterances:
+            return False
+        utterance = self._utterances[0]
+        return (
+            utterance.end is None and self._frame >= utterance.seen + self._options.policy.cadence
+        )
+
+    def _plan(self) -> Iterator[Action]:
+        if self._options.is_file:
+            yield from self._plan_ahead()
+            return
+        flights = self._flights.values()
+        if any(flight.begun or flight.final for flight in flights):
+            return
+        if self._is_due():
+            utterance, cadence = self._utterances[0], self._options.policy.cadence
+            end = utterance.seen + (self._frame - utterance.seen) // cadence * cadence
+            utterance.seen = end
+            start = max(utterance.window_start, end - WINDOW_FRAMES)
+            yield self._decode((Piece(utterance, start, end, 0),), Priority.PARTIAL)
+        while self._utterances and self._utterances[0].end is not None:
+            pieces = pack([self._utterances[0]], 0)
+            if not self._is_empty(pieces):
+                yield self._decode(tuple(pieces), Priority.FINAL)
+                return
+            yield from self._close_empty(pieces)
+
+    def _plan_ahead(self) -> Iterator[Action]:
+        """Finals of a file, packed into whole windows where the encoder pays for 30 s anyway."""
+        exact = self._context() is AudioContext.EXACT
+        limit = 0 if exact else WINDOW_FRAMES
+        while len(self._flights) < self._options.lookahead:
+            out = {p.utterance.id for f in self._flights.values() for p in f.pieces}
+            waiting = [
+                utterance
+                for utterance in self._utterances
+                if utterance.end is not None and not utterance.final and utterance.id not in out
+            ]
+            if not waiting:
+                return
+            pieces = pack(waiting, limit)
+            if limit and len(pieces) == len(waiting) and not self._finished:
+                return
+            if self._is_empty(pieces):
+                yield from self._close_empty(pieces)
+            else:
+                yield self._decode(tuple(pieces), Priority.FILE)
+
+    @staticmethod
+    def _is_empty(pieces: list[Piece]) -> bool:
+        return pieces[-1].offset + pieces[-1].end - pieces[-1].start < LEAST_WINDOW
+
+    def _close_empty(self, pieces: list[Piece]) -> Iterator[Action]:
+        """All that was said is committed already: a window that slid on reached the end."""
+        for piece in pieces:
+            piece.utterance.close(None, self.language)
+        yield from self._release()
+
+    def _decode(self, pieces: tuple[Piece, ...], priority: Priority) -> Decode:
+        first = pieces[0].utterance
+        parts = [self._buffer.window(piece.start, piece.end) for piece in pieces]
+        self._jobs += 1
+        job = DecodeJob(
+            id=self._jobs,
+            mel=np.concatenate([part.mel for part in parts]),
+            options=self._options.decode,
+            priority=priority,
+            language=self._language.given or first.language,
+            likely_language=self._language.likely,
+            prefix=first.prefix,
+            context=self._text_before(first),
+            replaces=not self._options.is_file and bool(self._flights),
+        )
+        speech = np.concatenate([part.speech for part in parts])
+        if job.replaces:
+            self._replaced = next(iter(self._flights.values()))
+            self._flights.clear()
+        final = priority is not Priority.PARTIAL
+        self._flights[job.id] = Flight(job, pieces, speech, final=final)
+        return Decode(job)
+
+    def _text_before(self, utterance: Utterance) -> str:
+        if self._options.is_file or not self._options.use_context:
+            return ""
+        return (self._text + utterance.left)[-CONTEXT_CHARACTERS:]
+
+    def _context(self) -> AudioContext:
+        return self._options.decode.audio_context or self._traits.audio_context
+
+    # ---- what was heard
+
+    def _wants_second_look(self, flight: Flight, heard: Hypothesis, verdict: Verdict) -> bool:
+        short = heard.audio_context is not AudioContext.FULL
+        allowed = self._traits.second_look and not flight.looked_twice
+        return bool(verdict.suspicion) and short and allowed
+
+    def _second_look(self, flight: Flight) -> Decode:
+        self._jobs += 1
+        job = replace(flight.job, id=self._jobs, audio_context=AudioContext.FULL, replaces=False)
+        self._flights[job.id] = replace(flight, job=job, looked_twice=True, begun=True)
+        return Decode(job)
+
+    def _hear_partial(
+        self, flight: Flight, hypothesis: Hypothesis, verdict: Verdict
+    ) -> Iterator[Action]:
+        piece = flight.pieces[0]
+        utterance, policy = piece.utterance, self._options.policy
+        utterance.language = utterance.language or self._language.learn(hypothesis)
+        tail = utterance.hear(verdict.tail, piece.start)
+        safe = 0 if verdict.suspicion else policy.commit(utterance.history, piece.end)
+        if safe:
+            yield Emit(Committed(utterance.id, utterance.commit(safe)))
+        shown = tuple(heard.word for heard in tail[safe:])
+        if shown != utterance.shown:
+            utterance.shown = shown
+            yield Emit(Partial(utterance.id, shown, piece.end))
+        if policy.overlap is not None:
+            utterance.slide(piece.end, policy.overlap)
+
+    def _hear_final(
+        self, flight: Flight, hypothesis: Hypothesis, verdict: Verdict
+    ) -> Iterator[Action]:
+        for piece in flight.pieces:
+            utterance, end = piece.utterance, piece.offset + piece.end - piece.start
+            utterance.language = utterance.language or self._language.learn(hypothesis)
+            mine = [
+                heard
+                for heard in verdict.tail
+                if piece.offset <= (heard.word.start + heard.word.end) // 2 < end
+                or (piece is flight.pieces[-1] and heard.word.start + heard.word.end >= 2 * end)
+            ]
+            tail = utterance.hear(mine, piece.start - piece.offset)
+            utterance.held = utterance.commit(len(tail))
+            utterance.close(hypothesis, hypothesis.language)
+        yield from self._release()
+
+    def _release(self) -> Iterator[Action]:
+        """Finals leave in order, whichever was heard first."""
+        while self._utterances and self._utterances[0].final is not None:
+            utterance = self._utterances.popleft()
+            segment = utterance.final
+            assert segment is not None
+            if utterance.held:
+                yield Emit(Committed(utterance.id, utterance.held))
+            text = "".join(word.text for word in segment.words)
+            self._text = (self._text + text)[-CONTEXT_CHARACTERS:]
+            yield Emit(Final(segment))

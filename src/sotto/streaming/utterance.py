@@ -1,0 +1,144 @@
+"""One utterance on its way from open to final, and the windows in which it is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sotto.audio.chunk import Speech
+from sotto.interfaces.engine import DecodeJob, HeardWord, Hypothesis
+from sotto.streaming.guards import compression_ratio
+from sotto.streaming.policies import Tail
+from sotto.transcript.options import AudioContext
+from sotto.transcript.words import Segment, Word, join
+
+NOTHING_MORE = Hypothesis(0, (), 0, "", 1.0, 0.0, 0.0, AudioContext.EXACT)
+"""Stands for the decode of a window in which no sound was left."""
+
+HISTORY = 4
+"""Hypotheses that are kept for the policies."""
+
+
+@dataclass
+class Utterance:
+    """Frames are on the session's clock."""
+
+    id: int
+    start: int
+    window_start: int
+    """Where the next decode begins; moves only under a policy that slides."""
+    end: int | None = None
+    """None while it is open."""
+    language: str | None = None
+    """Once it is known."""
+    committed: list[Word] = field(default_factory=list)
+    prefix: tuple[int, ...] = ()
+    """Tokens of the committed words that lie in the window."""
+    tokens: tuple[int, ...] = ()
+    """Tokens of all committed words."""
+    left: str = ""
+    """Committed text that the window has left behind."""
+    history: list[Tail] = field(default_factory=list)
+    shown: tuple[Word, ...] = ()
+    """The unstable words that the listener saw last."""
+    seen: int = 0
+    """The frame up to which it was decoded, or is being decoded."""
+    final: Segment | None = None
+    held: tuple[Word, ...] = ()
+    """Its last words, until its turn to be told."""
+
+    def hear(self, tail: Iterable[HeardWord], offset: int) -> Tail:
+        """A tail on the session's clock, its times after those of the committed words."""
+        heard: list[HeardWord] = []
+        at = self.committed[-1].end if self.committed else self.start
+        for item in tail:
+            start = max(item.word.start + offset, at)
+            at = max(item.word.end + offset, start)
+            heard.append(replace(item, word=replace(item.word, start=start, end=at)))
+        self.history = [*self.history[1 - HISTORY :], tuple(heard)]
+        return tuple(heard)
+
+    def commit(self, count: int) -> tuple[Word, ...]:
+        """Make the first words of the newest tail final, and forget them in the older ones."""
+        safe = self.history[-1][:count]
+        self.committed.extend(heard.word for heard in safe)
+        tokens = tuple(token for heard in safe for token in heard.tokens)
+        self.prefix += tokens
+        self.tokens += tokens
+        self.history = [tail[count:] for tail in self.history]
+        return tuple(heard.word for heard in safe)
+
+    def slide(self, window_end: int, overlap: int) -> None:
+        """Move the window on, to no later than the first word that is not committed."""
+        tail = self.history[-1]
+        start = window_end - overlap
+        if tail and tail[0].word.start > self.window_start:
+            start = min(start, tail[0].word.start)
+        if self.committed:
+            start = max(start, self.committed[-1].end)
+        self.window_start = min(max(start, self.window_start), window_end)
+        self.left = "".join(word.text for word in self.committed)
+        self.seen = self.window_start
+        self.prefix = ()
+        self.history = []
+
+    def close(self, hypothesis: Hypothesis | None, language: str) -> None:
+        """Make the final of the committed words; without a hypothesis where none was needed."""
+        assert self.end is not None
+        heard = hypothesis or NOTHING_MORE
+        self.final = Segment(
+            id=self.id,
+            start=self.start,
+            end=self.end,
+            words=tuple(self.committed),
+            language=self.language or language,
+            language_probability=heard.language_probability,
+            avg_logprob=heard.avg_logprob,
+            no_speech_prob=heard.no_speech_prob,
+            compression_ratio=compression_ratio(join(self.committed)),
+            temperature=heard.temperature,
+            tokens=self.tokens,
+        )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of an utterance inside a job's window."""
+
+    utterance: Utterance
+    start: int
+    """Frame on the session's clock."""
+    end: int
+    offset: int
+    """Where it begins in the window."""
+
+
+@dataclass
+class Flight:
+    """A job that is out, and what its result will mean."""
+
+    job: DecodeJob
+    pieces: tuple[Piece, ...]
+    speech: Speech
+    """float32[n], for each frame of the job's window."""
+    final: bool
+    looked_twice: bool = False
+    begun: bool = False
+    """Known to be decoded right now: nothing can take its place."""
+
+
+def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
+    """As many whole utterances, in order, as fit into a window of `limit` frames; at least one.
+
+    Each brings its own silence before and after it, so that words do not touch.
+    """
+    pieces: list[Piece] = []
+    used = 0
+    for utterance in utterances:
+        assert utterance.end is not None
+        length = utterance.end - utterance.window_start
+        if pieces and used + length > limit:
+            break
+        pieces.append(Piece(utterance, utterance.window_start, utterance.end, used))
+        used += length
+    return pieces

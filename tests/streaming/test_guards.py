@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sotto.interfaces.engine import HeardWord, Hypothesis
+from sotto.streaming.guards import GuardOptions, compression_ratio, cut_loop, judge
+from sotto.transcript.options import AudioContext
+from sotto.transcript.words import Word
+
+SPEECH = np.ones(1000, np.float32)
+
+
+def words(texts: list[str], frames_each: int = 30) -> tuple[HeardWord, ...]:
+    return tuple(
+        HeardWord(Word(text, i * frames_each, (i + 1) * frames_each, 0.9), (i,))
+        for i, text in enumerate(texts)
+    )
+
+
+def hypothesis(heard: tuple[HeardWord, ...], logprob: float = -0.2) -> Hypothesis:
+    return Hypothesis(1, heard, 0, "en", 1.0, logprob, 0.01, AudioContext.EXACT)
+
+
+def test_plain_speech_is_believed() -> None:
+    heard = words([" one", " two", " three"])
+    verdict = judge(hypothesis(heard), SPEECH, GuardOptions())
+    assert verdict.tail == heard
+    assert verdict.suspicion is None
+
+
+def test_words_where_nobody_spoke_are_dropped() -> None:
+    speech = SPEECH.copy()
+    speech[:100] = 0.0
+    heard = words([" ghost", " one"], frames_each=70)
+    heard = (heard[0], replace(heard[1], word=replace(heard[1].word, start=120, end=180)))
+    verdict = judge(hypothesis(heard), speech, GuardOptions())
+    assert [item.word.text for item in verdict.tail] == [" one"]
+
+
+def test_only_ghosts_are_suspicious() -> None:
+    verdict = judge(hypothesis(words([" ghost"])), np.zeros(1000, np.float32), GuardOptions())
+    assert verdict.tail == ()
+    assert verdict.suspicion == "words in silence"
+
+
+def test_no_speech_with_a_low_logprob_drops_all() -> None:
+    heard = replace(hypothesis(words([" thanks"]), -1.5), no_speech_prob=0.8)
+    assert judge(heard, SPEECH, GuardOptions()).tail == ()
+    sure = replace(heard, avg_logprob=-0.1)
+    assert judge(sure, SPEECH, GuardOptions()).tail != ()
+
+
+def test_a_loop_without_time_to_be_spoken_is_cut() -> None:
+    heard = words([" so", *[" you", " know"] * 6], frames_each=3)
+    verdict = judge(hypothesis(heard), SPEECH, GuardOptions())
+    assert [item.word.text for item in verdict.tail] == [" so", " you", " know"]
+    assert verdict.suspicion == "loop"
+
+
+def test_a_word_that_is_really_said_again_and_again_stays() -> None:
+    heard = words([" no"] * 20)
+    assert cut_loop(heard, GuardOptions()) == heard
+
+
+@pytest.mark.parametrize(
+    ("heard", "logprob", "why"),
+    [
+        (words([f" w{i}" for i in range(40)], frames_each=2), -0.1, "too many words"),
+        (words([" never again we said"] * 12, frames_each=60), -0.1, "repeats itself"),
+        (words([" hm"]), -1.2, "unsure"),
+    ],
+)
+def test_suspicions(heard: tuple[HeardWord, ...], logprob: float, why: str) -> None:
+    assert judge(hypothesis(heard, logprob), SPEECH, GuardOptions()).suspicion == why
+
+
+def test_the_forced_prefix_is_not_judged() -> None:
+    heard = words([" ghost", " one"])
+    speech = np.zeros(1000, np.float32)
+    verdict = judge(replace(hypothesis(heard), prefix_words=2), speech, GuardOptions())
+    assert verdict.tail == ()
+    assert verdict.suspicion is None
+
+
+@given(st.lists(st.sampled_from([" a", " b", " c"]), max_size=40), st.integers(1, 20))
+def test_cutting_a_loop_keeps_a_beginning_and_one_of_each(texts: list[str], each: int) -> None:
+    heard = words(texts, frames_each=each)
+    kept = cut_loop(heard, GuardOptions())
+    assert kept == heard[: len(kept)]
+    assert {w.word.text for w in kept} == {w.word.text for w in heard} or len(kept) < len(heard)
+
+
+def test_compression_ratio_of_repetition_is_high() -> None:
+    assert compression_ratio("") == 1.0
+    assert compression_ratio("the same thing " * 30) > 2.4 > compression_ratio("plain words")

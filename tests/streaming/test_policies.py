@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from sotto.errors import BadOption
+from sotto.interfaces.engine import HeardWord
+from sotto.streaming.policies import AlignAtt, Chunked, LocalAgreement, make_policy
+from sotto.transcript.options import PolicyName, StreamOptions
+from sotto.transcript.words import Word
+
+
+def tail(*words: tuple[str, int, float]) -> tuple[HeardWord, ...]:
+    return tuple(HeardWord(Word(text, end - 30, end, p), (1,)) for text, end, p in words)
+
+
+def test_alignatt_commits_what_is_sure_and_behind_the_guard() -> None:
+    heard = tail((" one", 50, 0.99), (" two", 100, 0.99), (" three", 170, 0.99))
+    assert AlignAtt(guard=60).commit([heard], 200) == 2
+
+
+def test_alignatt_waits_for_an_unsure_word_until_it_is_heard_again() -> None:
+    policy = AlignAtt(guard=60, sure=0.9)
+    first = tail((" one", 50, 0.6), (" two", 100, 0.99))
+    assert policy.commit([first], 200) == 0
+    assert policy.commit([first, first], 200) == 2
+    assert policy.commit([tail((" nine", 50, 0.6)), first], 200) == 0
+
+
+def test_local_agreement_commits_the_shared_prefix() -> None:
+    a = tail((" one", 50, 0.5), (" two", 100, 0.5), (" three", 150, 0.5))
+    b = tail((" one", 52, 0.5), (" two", 101, 0.5), (" tree", 150, 0.5))
+    assert LocalAgreement(n=2).commit([a], 200) == 0
+    assert LocalAgreement(n=2).commit([a, b], 200) == 2
+    assert LocalAgreement(n=3).commit([a, b], 200) == 0
+    assert LocalAgreement(n=3).commit([a, a, b], 200) == 2
+
+
+def test_chunked_commits_all_but_the_overlap() -> None:
+    heard = tail((" one", 50, 0.1), (" two", 450, 0.1), (" three", 470, 0.1))
+    assert Chunked(chunk=500, overlap=50).commit([heard], 500) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (PolicyName.ALIGNATT, AlignAtt),
+        (PolicyName.LOCAL_AGREEMENT, LocalAgreement),
+        (PolicyName.CHUNKED, Chunked),
+    ],
+)
+def test_each_name_gives_its_policy(name: PolicyName, kind: type) -> None:
+    assert isinstance(make_policy(StreamOptions(policy=name), guard=40), kind)
+
+
+def test_an_overlap_longer_than_half_a_chunk_is_refused() -> None:
+    with pytest.raises(BadOption, match="half of chunk_duration"):
+        StreamOptions(chunk_duration=2.0, overlap=1.5)
