@@ -1,0 +1,72 @@
+"""Windows of mel → what an encoder reads: which go together, padded to which length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sotto.audio.chunk import Mel
+from sotto.audio.format import WINDOW_FRAMES
+from sotto.audio.mel import MIN_POWER, normalize
+from sotto.interfaces.engine import BUCKET, DecodeJob, Traits
+from sotto.transcript.options import AudioContext
+
+MARGIN = 256
+"""Frames of silence after the sound that a checkpoint wants that was not trained without."""
+SILENCE = math.log10(MIN_POWER)  # -10: what Whisper's own padding with zeros looks like
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Jobs that the encoder takes at once."""
+
+    context: AudioContext
+    frames: int
+    """The length to which all are padded; even, at most 3000."""
+    places: tuple[int, ...]
+    """Where in the list of jobs each of them was."""
+
+
+def audio_context(job: DecodeJob, traits: Traits) -> AudioContext:
+    """What the encoder is to be given: the job's own word, then its caller's, then the model's."""
+    return job.audio_context or job.options.audio_context or traits.audio_context
+
+
+def padded_length(frames: int, context: AudioContext) -> int:
+    """How many frames the encoder reads for so many frames of sound."""
+    if context is AudioContext.FULL:
+        return WINDOW_FRAMES
+    margin = MARGIN if context is AudioContext.MARGIN else 0
+    return min(-(-(frames + margin) // BUCKET) * BUCKET, WINDOW_FRAMES)
+
+
+def batches(jobs: Sequence[DecodeJob], traits: Traits) -> list[Batch]:
+    """The jobs in groups.
+
+    Padding changes what a checkpoint hears that was trained on exact lengths, so that of those
+    only jobs of one padded length go together. Others are padded to the longest among them.
+    """
+    groups: dict[tuple[AudioContext, int], list[int]] = {}
+    lengths = []
+    for place, job in enumerate(jobs):
+        context = audio_context(job, traits)
+        lengths.append(padded_length(len(job.mel), context))
+        exact = lengths[-1] if context is AudioContext.EXACT else 0
+        groups.setdefault((context, exact), []).append(place)
+    return [
+        Batch(context, max(lengths[place] for place in places), tuple(places))
+        for (context, _), places in groups.items()
+    ]
+
+
+def stack(mels: Sequence[Mel], frames: int) -> NDArray[np.float32]:
+    """float32[batch, n_mels, frames]: padded with silence, clamped and scaled, bands first."""
+    features = np.full((len(mels), mels[0].shape[1], frames), SILENCE, np.float32)
+    for row, mel in zip(features, mels, strict=True):
+        row[:, : len(mel)] = mel.T
+        row[:] = normalize(row)
+    return features
