@@ -1,0 +1,67 @@
+"""From what arrives to what is heard: the door's work, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import TypeAlias
+
+from sotto.audio.format import Samples
+from sotto.errors import CallerError
+from sotto.runtime.door import Door, Ear
+from sotto.runtime.runner import Flush, Heard
+
+Message: TypeAlias = bytes | Flush
+"""A piece of sound, or a word about it."""
+
+
+async def hear_stream(
+    messages: AsyncIterator[Message], door: Door, *, idle: float
+) -> AsyncIterator[Heard]:
+    """What a client sends, as chunks; a Flush where nothing comes for `idle` seconds.
+
+    Where the messages end in a CallerError, what came before it is heard first.
+    """
+    failure: CallerError | None = None
+    try:
+        async for message in _with_idle(messages, idle):
+            if isinstance(message, Flush):
+                yield message
+            else:
+                yield await asyncio.to_thread(door.receive, message)
+    except CallerError as error:
+        failure = error
+    yield await asyncio.to_thread(door.finish)
+    if failure := failure or door.fault:
+        raise failure
+
+
+async def _with_idle(messages: AsyncIterator[Message], idle: float) -> AsyncIterator[Message]:
+    following = asyncio.ensure_future(anext(messages, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({following}, timeout=idle)
+            if not done:
+                yield Flush()
+            message = await following
+            if message is None:
+                return
+            following = asyncio.ensure_future(anext(messages, None))
+            yield message
+    finally:
+        following.cancel()
+
+
+async def hear_file(pieces: Iterator[Samples], ear: Ear) -> AsyncIterator[Heard]:
+    """What a file holds, as chunks, no faster than they are taken."""
+    while True:
+        chunk = await asyncio.to_thread(_next_chunk, pieces, ear)
+        if chunk is None:
+            break
+        yield chunk
+    yield await asyncio.to_thread(ear.finish)
+
+
+def _next_chunk(pieces: Iterator[Samples], ear: Ear) -> Heard | None:
+    samples = next(pieces, None)
+    return None if samples is None else ear.receive(samples)

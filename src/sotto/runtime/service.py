@@ -1,0 +1,213 @@
+"""What every transport asks for: a stream to talk to, a file to be written down."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from sotto.audio.format import PcmFormat
+from sotto.errors import BadOption, Draining, Overloaded, UnknownLanguage
+from sotto.interfaces.detector import DetectorFactory
+from sotto.interfaces.engine import Traits
+from sotto.interfaces.store import TranscriptStore
+from sotto.runtime.batcher import Recognizer
+from sotto.runtime.container import ContainerReader, read_file
+from sotto.runtime.door import Door, Ear, PcmSource
+from sotto.runtime.intake import Message, hear_stream
+from sotto.runtime.metrics import Metrics
+from sotto.runtime.models import ModelPool
+from sotto.runtime.runner import Listener, Surroundings, run_session
+from sotto.runtime.transcribe import transcribe
+from sotto.streaming.options import SessionOptions
+from sotto.streaming.policies import make_policy
+from sotto.streaming.segmenter import SegmenterOptions
+from sotto.streaming.session import Session
+from sotto.transcript.options import DecodeOptions, StreamOptions, Task
+from sotto.transcript.words import Segment, Transcript
+
+FILE_LOOKAHEAD = 16
+"""Windows of one file that may be decoded at once."""
+
+
+class Container:
+    """The sound comes in a container, as a browser's MediaRecorder makes them."""
+
+
+SoundFormat: TypeAlias = PcmFormat | Container
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """What a client wants of a stream."""
+
+    model: str = "auto"
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    sound: SoundFormat = field(default_factory=PcmFormat)
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """What a client wants of a file."""
+
+    model: str = "auto"
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is too much."""
+
+    max_sessions: int = 256
+    max_files: int = 64
+    idle: float = 2.0
+    """Seconds without sound after which an open utterance is ended."""
+    guard: int | None = None
+    """Frames, for the policy `alignatt`; None takes the model's own."""
+    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One open stream."""
+
+    id: str
+    model: str
+    traits: Traits
+    session: Session
+    _door: Door
+    _around: Surroundings
+    _idle: float
+
+    async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
+        """From the first message to the last event; see `run_session`."""
+        try:
+            heard = hear_stream(messages, self._door, idle=self._idle)
+            await run_session(self.session, heard, listener, self._around)
+        finally:
+            self._door.close()
+
+
+@dataclass
+class Service:
+    """One process' ears: models, detector, store, and the limits on them."""
+
+    models: ModelPool[Recognizer]
+    detectors: DetectorFactory
+    store: TranscriptStore
+    metrics: Metrics
+    limits: Limits
+    defaults: DecodeOptions = field(default_factory=DecodeOptions)
+    """What holds where a client does not say otherwise."""
+    draining: bool = False
+    open_streams: int = 0
+    open_files: int = 0
+    done: int = 0
+    """Files and streams that came to their end."""
+
+    @asynccontextmanager
+    async def open_stream(self, request: StreamRequest, dialect: str) -> AsyncIterator[Stream]:
+        """A stream, for as long as the context lasts.
+
+        Raises Overloaded, Draining, what the model pool raises, and BadOption.
+        """
+        with self._admit_stream(dialect):
+            async with self.models.use(request.model) as (name, model):
+                options = SessionOptions(
+                    decode=_fit(request.decode, model.traits),
+                    policy=make_policy(request.stream, guard=self._guard(model.traits)),
+                    segmenter=self.limits.segmenter,
+                    partials=request.stream.partials,
+                    use_context=request.stream.use_context,
+                )
+                stream_id = str(uuid.uuid4())
+                yield Stream(
+                    id=stream_id,
+                    model=name,
+                    traits=model.traits,
+                    session=Session(model.traits, options),
+                    _door=self._door(request.sound, model.traits),
+                    _around=Surroundings(model, self.metrics, self.store, stream_id),
+                    _idle=self.limits.idle,
+                )
+                self.done += 1
+
+    async def transcribe_file(
+        self,
+        file: Path | BinaryIO,
+        request: FileRequest,
+        tell: Callable[[Segment], None] = lambda segment: None,
+    ) -> Transcript:
+        """All that is said in any audio or video file.
+
+        Raises BadAudio, Overloaded, Draining, what the model pool raises, and BadOption.
+        """
+        with self._admit_file():
+            async with self.models.use(request.model) as (_, model):
+                options = SessionOptions(
+                    decode=_fit(request.decode, model.traits),
+                    segmenter=self.limits.segmenter,
+                    partials=False,
+                    use_context=False,
+                    lookahead=FILE_LOOKAHEAD,
+                )
+                around = Surroundings(model, self.metrics, kind="file")
+                session = Session(model.traits, options)
+                ear = Ear(model.traits.n_mels, self.detectors())
+                transcript = await transcribe(read_file(file), ear, session, around, tell)
+        self.done += 1
+        self.metrics.files_total.inc()
+        return replace(transcript, task=request.decode.task)
+
+    def _guard(self, traits: Traits) -> int:
+        return traits.guard if self.limits.guard is None else self.limits.guard
+
+    def _door(self, sound: SoundFormat, traits: Traits) -> Door:
+        reader = PcmSource(sound) if isinstance(sound, PcmFormat) else ContainerReader()
+        return Door(reader, Ear(traits.n_mels, self.detectors()))
+
+    @contextmanager
+    def _admit_stream(self, dialect: str) -> Iterator[None]:
+        self._check_open()
+        if self.open_streams >= self.limits.max_sessions:
+            raise Overloaded(f"expected at most {self.limits.max_sessions} streams, got one more")
+        self.open_streams += 1
+        self.metrics.sessions_total.labels(dialect).inc()
+        self.metrics.sessions.labels(dialect).inc()
+        try:
+            yield
+        finally:
+            self.open_streams -= 1
+            self.metrics.sessions.labels(dialect).dec()
+
+    @contextmanager
+    def _admit_file(self) -> Iterator[None]:
+        self._check_open()
+        if self.open_files >= self.limits.max_files:
+            raise Overloaded(f"expected at most {self.limits.max_files} files, got one more")
+        self.open_files += 1
+        self.metrics.files.inc()
+        try:
+            yield
+        finally:
+            self.open_files -= 1
+            self.metrics.files.dec()
+
+    def _check_open(self) -> None:
+        if self.draining:
+            raise Draining("the server is about to stop: try again in a moment")
+
+
+def _fit(options: DecodeOptions, traits: Traits) -> DecodeOptions:
+    """The options, checked against what the model can do. Raises UnknownLanguage, BadOption."""
+    known = ", ".join(traits.languages)
+    for language in (options.language, *options.candidates):
+        if language is not None and language not in traits.languages:
+            raise UnknownLanguage(language, f"a language of this model ({known})")
+    if options.task is Task.TRANSLATE and not traits.translates:
+        raise BadOption("task", "expected transcribe: this model was not trained to translate")
+    return options
