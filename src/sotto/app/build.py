@@ -1,0 +1,116 @@
+"""From settings to a service that listens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sotto.app.registry import plugin
+from sotto.app.settings import Settings
+from sotto.audio.format import frames
+from sotto.clock import SystemClock
+from sotto.interfaces.engine import Engine
+from sotto.plugins.checkpoints.catalog import lookup
+from sotto.plugins.checkpoints.source import Checkpoints
+from sotto.runtime.batcher import Batcher, Recognizer, Ticket
+from sotto.runtime.metrics import Metrics
+from sotto.runtime.models import ModelPool, ModelSpec
+from sotto.runtime.schedule import Schedule
+from sotto.runtime.service import Limits, Service
+from sotto.streaming.segmenter import SegmenterOptions
+from sotto.transcript.options import AudioContext, DecodeOptions
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_SIZE = 100
+"""Millions of parameters of a checkpoint that the catalog does not know."""
+
+
+def build_service(settings: Settings) -> Service:
+    """Everything put together; nothing is loaded yet but the detector."""
+    metrics, clock = Metrics(), SystemClock()
+    checkpoints = Checkpoints(settings.models.folder)
+
+    def load(spec: ModelSpec) -> Recognizer:
+        path = settings.models.paths.get(spec.name)
+        folder = Path(path) if path else checkpoints.pull(spec.name)
+        engine = load_engine(settings, folder)
+        exact = context_of(settings, engine) is AudioContext.EXACT
+        schedule = Schedule[Ticket](
+            max_batch=settings.engine.max_batch, limit=settings.engine.queue_limit, exact=exact
+        )
+        return Batcher(spec.name, engine, schedule, clock, metrics)
+
+    models: ModelPool[Recognizer] = ModelPool(
+        [model_spec(name) for name in settings.models.served],
+        load,
+        clock,
+        idle_unload=settings.models.idle_unload,
+        wait=settings.models.wait,
+    )
+    return Service(
+        models=models,
+        detectors=plugin("vad", "silero")(),
+        store=plugin("storage", "memory")(),
+        metrics=metrics,
+        limits=limits(settings),
+        defaults=DecodeOptions(
+            beam_size=settings.engine.beam_size, audio_context=settings.decode.audio_context
+        ),
+    )
+
+
+def load_engine(settings: Settings, folder: Path) -> Engine:
+    """The checkpoint, ready to decode. Raises ModelUnavailable."""
+    engine: Engine = plugin("engines", "ctranslate2").load(
+        folder,
+        device=settings.engine.device,
+        compute_type=settings.engine.compute_type,
+        threads=settings.engine.threads,
+    )
+    return engine
+
+
+def context_of(settings: Settings, engine: Engine) -> AudioContext:
+    """How much the encoder is given unless a request says otherwise."""
+    return settings.decode.audio_context or engine.traits.audio_context
+
+
+def model_spec(name: str) -> ModelSpec:
+    """What is known of a model by its name alone."""
+    entry = lookup(name)
+    if entry is None:
+        return ModelSpec(name, UNKNOWN_SIZE)
+    aliases = tuple(other for other in (entry.name, *entry.aliases) if other != name)
+    return ModelSpec(name, entry.parameters, aliases)
+
+
+def limits(settings: Settings) -> Limits:
+    """The settings in the core's own units."""
+    vad = settings.vad
+    return Limits(
+        max_sessions=settings.server.max_sessions,
+        idle=settings.server.idle_flush,
+        guard=None if settings.decode.guard is None else frames(settings.decode.guard),
+        segmenter=SegmenterOptions(
+            threshold=vad.threshold,
+            release=vad.release,
+            min_speech=frames(vad.min_speech),
+            silence=frames(vad.silence),
+            pre_roll=frames(vad.pre_roll),
+            max_utterance=frames(vad.max_utterance),
+        ),
+    )
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[Service]:
+    """The service with its models loading, and freed at the end."""
+    await service.models.start()
+    try:
+        yield service
+    finally:
+        service.draining = True
+        await service.models.close()

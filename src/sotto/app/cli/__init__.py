@@ -1,0 +1,65 @@
+"""The command line. Each command lies in its own module and imports what is heavy when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import sotto
+from sotto.app.cli import config, models, serve
+from sotto.errors import CallerError, SottoError
+
+OURS, CALLERS = 1, 2
+"""Exit codes: our fault, the caller's."""
+
+app = typer.Typer(
+    name="sotto",
+    help="Whisper speech to text while it is being spoken, on machines its users own.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("serve", help=serve.HELP)(serve.serve)
+app.add_typer(models.app)
+app.command("config", help=config.HELP)(config.config)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sotto {sotto.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings to read, as TOML, instead of ./sotto.toml or "
+            "~/.config/sotto/config.toml.",
+        ),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say it and leave."),
+    ] = False,
+) -> None:
+    """Keep what holds for every command; `ctx.obj` is the file of settings, or None."""
+    ctx.obj = config_file
+
+
+def main() -> None:
+    """Run a command; what went wrong is said in a sentence, without a traceback."""
+    try:
+        app()
+    except SottoError as error:
+        typer.secho(f"sotto: {error.message}", err=True, fg=typer.colors.RED)
+        sys.exit(CALLERS if isinstance(error, CallerError) else OURS)

@@ -1,0 +1,29 @@
+"""Plug-ins by name: our own table, and what other packages offer as entry points."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from sotto.errors import BadOption
+
+PLUGINS: dict[str, dict[str, str]] = {
+    "engines": {"ctranslate2": "sotto.plugins.engines.ctranslate2:CTranslate2Engine"},
+    "vad": {"silero": "sotto.plugins.vad.silero:Silero"},
+    "storage": {"memory": "sotto.plugins.storage.memory:MemoryStore"},
+}
+"""Family → name → `module:attribute`."""
+
+
+def plugin(family: str, name: str) -> Any:
+    """What the name stands for, imported now. Raises BadOption."""
+    own = PLUGINS[family].get(name)
+    if own is not None:
+        module, _, attribute = own.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    foreign = entry_points(group=f"sotto.{family}")
+    if name not in foreign.names:
+        known = ", ".join(sorted({*PLUGINS[family], *foreign.names}))
+        raise BadOption(family, f"expected one of {known}, got {name!r}")
+    return foreign[name].load()

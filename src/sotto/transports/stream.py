@@ -1,0 +1,252 @@
+"""The dialect `/stream`; docs/protocol.md is its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, assert_never
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import sotto
+from sotto.audio.format import Encoding, PcmFormat, seconds
+from sotto.errors import BadOption, ProtocolViolation, SottoError
+from sotto.runtime.intake import Message
+from sotto.runtime.runner import Flush
+from sotto.runtime.service import Container, Service, SoundFormat, Stream, StreamRequest
+from sotto.transcript.events import (
+    Acknowledged,
+    Committed,
+    Event,
+    Final,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+    Warned,
+)
+from sotto.transcript.languages import parse_language
+from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions, Task, one_of
+from sotto.transcript.words import Word
+from sotto.transports.peer import Peer
+
+NAME = "stream"
+PATH = "/stream"
+CONTAINERS = ("webm", "ogg")
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Config(BaseModel):
+    """The first message of a client."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    model: str = "auto"
+    model_size: str | None = None
+    language: str | None = None
+    languages: list[str] = []
+    task: str = Task.TRANSCRIBE
+    encoding: str = Encoding.PCM_S16LE
+    sample_rate: int = 16_000
+    channels: int = 1
+    policy: str = PolicyName.ALIGNATT
+    partials: bool = True
+    word_timestamps: bool = False
+    use_context: bool = True
+    chunk_duration: float = Field(5.0, allow_inf_nan=False)
+    overlap: float = Field(0.5, allow_inf_nan=False)
+    prompt: str = Field("", max_length=4_000)
+    hotwords: str = Field("", max_length=1_000)
+    beam_size: int | None = None
+
+    def request(self, defaults: DecodeOptions) -> StreamRequest:
+        """What the core is asked for. Raises BadOption, UnknownLanguage."""
+        languages = tuple(filter(None, map(parse_language, self.languages)))
+        return StreamRequest(
+            model=self.model_size or self.model,
+            decode=replace(
+                defaults,
+                task=one_of(Task, "task", self.task),
+                language=parse_language(self.language),
+                candidates=languages,
+                prompt=self.prompt,
+                hotwords=self.hotwords,
+                beam_size=self.beam_size or defaults.beam_size,
+            ),
+            stream=StreamOptions(
+                policy=one_of(PolicyName, "policy", self.policy),
+                partials=self.partials,
+                use_context=self.use_context,
+                chunk_duration=self.chunk_duration,
+                overlap=self.overlap,
+            ),
+            sound=self._sound,
+        )
+
+    @property
+    def _sound(self) -> SoundFormat:
+        if self.encoding in CONTAINERS:
+            return Container()
+        if self.encoding not in tuple(Encoding):
+            expected = ", ".join([*Encoding, *CONTAINERS])
+            raise BadOption("encoding", f"expected one of {expected}, got {self.encoding!r}")
+        return PcmFormat(Encoding(self.encoding), self.sample_rate, self.channels)
+
+
+def parse_config(text: str) -> Config:
+    """The configuration in a client's first message. Raises BadOption."""
+    try:
+        return Config.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Config.model_fields)
+            raise BadOption(place, f"expected one of {known}, got {place!r}") from None
+        what = f"{place}: {first['msg']}" if place else first["msg"]
+        raise BadOption(place, f"expected a JSON object with the configuration: {what}") from None
+
+
+def parse_command(text: str) -> str:
+    """`flush` or `finish` from a later text message. Raises ProtocolViolation."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        message = None
+    kind = message.get("type") if isinstance(message, dict) else None
+    if kind not in ("flush", "finish"):
+        raise ProtocolViolation(
+            'expected {"type": "flush"} or {"type": "finish"}, got another text message'
+        )
+    return str(kind)
+
+
+def event_to_json(event: Event, *, word_timestamps: bool) -> Json:
+    """An event as the wire has it."""
+    match event:
+        case SpeechStarted(utterance, at):
+            return {"type": "speech_started", "utterance": utterance, "at": seconds(at)}
+        case SpeechEnded(utterance, at):
+            return {"type": "speech_ended", "utterance": utterance, "at": seconds(at)}
+        case Partial(utterance, words, until):
+            return {
+                "type": "partial",
+                "utterance": utterance,
+                **_words(words),
+                "until": seconds(until),
+            }
+        case Committed(utterance, words):
+            return {"type": "committed", "utterance": utterance, **_words(words)}
+        case Final(segment):
+            return {
+                "type": "final",
+                "utterance": segment.id,
+                "text": segment.text,
+                "start": seconds(segment.start),
+                "end": seconds(segment.end),
+                "language": segment.language,
+                "language_probability": round(segment.language_probability, 4),
+                "avg_logprob": round(segment.avg_logprob, 4),
+                "no_speech_prob": round(segment.no_speech_prob, 4),
+                **({"words": _words(segment.words)["words"]} if word_timestamps else {}),
+            }
+        case Acknowledged(until):
+            return {"type": "acknowledged", "until": seconds(until)}
+        case Warned(code, message):
+            return {"type": "warning", "code": code, "message": message}
+        case _:
+            assert_never(event)
+
+
+def _words(words: Iterable[Word]) -> Json:
+    words = tuple(words)
+    return {
+        "text": "".join(word.text for word in words),
+        "words": [
+            {
+                "word": word.text,
+                "start": seconds(word.start),
+                "end": seconds(word.end),
+                "probability": round(word.probability, 4),
+            }
+            for word in words
+        ],
+    }
+
+
+def error_to_json(error: SottoError) -> Json:
+    """An error as the wire has it."""
+    body: Json = {
+        "type": "error",
+        "code": error.code,
+        "message": error.message,
+        "retryable": error.retryable,
+    }
+    if isinstance(error, BadOption):
+        body["param"] = error.param
+    if error.retry_after is not None:
+        body["retry_after"] = error.retry_after
+    return body
+
+
+def describe_error(error: SottoError) -> str:
+    """The last message to a client whose stream ends in an error."""
+    return json.dumps(error_to_json(error))
+
+
+@dataclass(frozen=True)
+class _Listener:
+    peer: Peer
+    word_timestamps: bool
+
+    async def __call__(self, event: Event) -> None:
+        message = event_to_json(event, word_timestamps=self.word_timestamps)
+        await self.peer.send(json.dumps(message))
+
+
+async def serve(peer: Peer, service: Service, *, config_timeout: float) -> None:
+    """One stream from its configuration to `closed`. Raises what ends it early."""
+    text = await peer.first_text(config_timeout)
+    if text is None:
+        raise ProtocolViolation("expected the configuration first, got sound")
+    config = parse_config(text)
+    async with service.open_stream(config.request(service.defaults), NAME) as stream:
+        await peer.send(json.dumps(_ready(config, stream)))
+        await stream.run(_messages(peer), _Listener(peer, config.word_timestamps))
+        session = stream.session
+        closed = {
+            "type": "closed",
+            "reason": "finished",
+            "duration": seconds(session.frame),
+            "utterances": session.utterances,
+        }
+        await peer.send(json.dumps(closed))
+
+
+def _ready(config: Config, stream: Stream) -> Json:
+    pcm = config.encoding not in CONTAINERS
+    return {
+        "type": "ready",
+        "session": stream.id,
+        "model": stream.model,
+        "language": parse_language(config.language),
+        "task": config.task,
+        "encoding": config.encoding,
+        "sample_rate": config.sample_rate if pcm else None,
+        "channels": config.channels if pcm else None,
+        "policy": config.policy,
+        "partials": config.partials,
+        "n_mels": stream.traits.n_mels,
+        "version": sotto.__version__,
+    }
+
+
+async def _messages(peer: Peer) -> AsyncIterator[Message]:
+    async for message in peer.messages():
+        if isinstance(message, bytes):
+            yield message
+        elif parse_command(message) == "flush":
+            yield Flush()
+        else:
+            return
