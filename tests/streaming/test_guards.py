@@ -42,6 +42,15 @@ def test_words_where_nobody_spoke_are_dropped() -> None:
     assert [item.word.text for item in verdict.tail] == [" one"]
 
 
+def test_faint_speech_counts_if_its_words_are_sure() -> None:
+    faint = np.full(1000, 0.6, np.float32)
+    sure = words([" one"])
+    unsure = tuple(replace(w, word=replace(w.word, probability=0.4)) for w in sure)
+    assert judge(hypothesis(sure), faint, GuardOptions()).tail == sure
+    assert judge(hypothesis(unsure), faint, GuardOptions()).tail == ()
+    assert judge(hypothesis(unsure), SPEECH, GuardOptions()).tail == unsure
+
+
 def test_only_ghosts_are_suspicious() -> None:
     verdict = judge(hypothesis(words([" ghost"])), np.zeros(1000, np.float32), GuardOptions())
     assert verdict.tail == ()

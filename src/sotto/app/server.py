@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TypeAlias
 
 import uvicorn
 
 from sotto.app.build import build_service, running
 from sotto.app.http import make_app
-from sotto.app.settings import Settings
+from sotto.app.settings import ServerSettings, Settings
 from sotto.errors import SottoError
 from sotto.runtime.models import ModelState
 from sotto.runtime.service import FileRequest, Service
 
 log = logging.getLogger("sotto")
+
+Greeting: TypeAlias = Callable[[Service, ServerSettings], Awaitable[None]]
 
 STOP_SECONDS = 10
 """How long streams may take to end once the server is told to stop."""
@@ -36,34 +39,46 @@ def run_server(settings: Settings, *, log_level: str = "info") -> None:
         level=log_level.upper(), format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    service = build_service(settings)
+    make_server(settings, build_service(settings), log_level=log_level, greet=_greet).run()
+
+
+def make_server(
+    settings: Settings,
+    service: Service,
+    *,
+    log_level: str = "warning",
+    greet: Greeting | None = None,
+) -> uvicorn.Server:
+    """The server around a service, not yet running; `greet` runs beside it once it listens."""
     server = settings.server
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with running(service):
-            greeting = asyncio.create_task(_greet(service, server.host, server.port))
+            greeting = asyncio.ensure_future(greet(service, server)) if greet else None
             yield
-            greeting.cancel()
+            if greeting:
+                greeting.cancel()
 
-    config = uvicorn.Config(
-        make_app(service, server, lifespan),
-        host=server.host,
-        port=server.port,
-        ws="websockets-sansio",
-        ws_max_size=server.max_message_bytes,
-        log_level="warning" if log_level == "info" else log_level,
-        timeout_graceful_shutdown=STOP_SECONDS,
-        server_header=False,
+    return uvicorn.Server(
+        uvicorn.Config(
+            make_app(service, server, lifespan),
+            host=server.host,
+            port=server.port,
+            ws="websockets-sansio",
+            ws_max_size=server.max_message_bytes,
+            log_level="warning" if log_level == "info" else log_level,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            server_header=False,
+        )
     )
-    uvicorn.Server(config).run()
 
 
-async def _greet(service: Service, host: str, port: int) -> None:
+async def _greet(service: Service, server: ServerSettings) -> None:
     """Say where the server is and what it loads, and let it hear something."""
-    place = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
+    place = "localhost" if server.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else server.host
     names = ", ".join(status.name for status in service.models.snapshot())
-    log.info("listening on http://%s:%d (API: /docs)", place, port)
+    log.info("listening on http://%s:%d (API: /docs)", place, server.port)
     log.info("loading models: %s", names)
     await service.models.settled()
     for status in service.models.snapshot():

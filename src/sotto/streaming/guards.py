@@ -35,6 +35,10 @@ class GuardOptions:
     """Frames that a spoken word takes at least."""
     gate: float = 0.2
     """A word whose frames all have less probability of speech was not spoken."""
+    faint: float = 0.75
+    """Where no frame of the window is more probably speech than this, words must be sure."""
+    sure: float = 0.7
+    """Mean probability of words that are."""
     gate_margin: int = 10
     """Frames by which alignment may be off."""
 
@@ -56,6 +60,9 @@ def judge(hypothesis: Hypothesis, speech: Speech, options: GuardOptions) -> Verd
     sure = hypothesis.avg_logprob >= options.avg_logprob
     if hypothesis.no_speech_prob > options.no_speech and not sure:
         return Verdict((), "no speech")
+    probability = float(np.mean([heard.word.probability for heard in tail]))
+    if np.max(speech, initial=0.0) < options.faint and probability < options.sure:
+        return Verdict((), "neither speech nor words are sure")
     spoken = tuple(
         _tighten(heard, speech, options) for heard in tail if _is_spoken(heard, speech, options)
     )

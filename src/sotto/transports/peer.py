@@ -54,7 +54,8 @@ class Peer:
 
     async def send(self, text: str) -> None:
         """Send one text message. Raises Gone, or TooSlow where it is not taken in time."""
-        if self._socket.application_state is not WebSocketState.CONNECTED:
+        states = (self._socket.client_state, self._socket.application_state)
+        if states != (WebSocketState.CONNECTED, WebSocketState.CONNECTED):
             raise Gone("the client hung up")
         try:
             async with asyncio.timeout(self._send_timeout):

@@ -1,0 +1,65 @@
+"""What the road promises, shown on real speech: the labelled data beside a checkout."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.listening import listen
+from tests.serving import Served
+from tests.speech import Pcm, manifest, needs_data, pcm_s16le
+
+from sotto.runtime.container import read_file
+from sotto.runtime.service import FileRequest
+
+pytestmark = [pytest.mark.data, needs_data]
+
+AT_ONCE = 15
+"""Clips that are streamed side by side, so that a run takes half a minute."""
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Path]:
+    return [Path(entry["path"]) for entry in manifest("digit_strings")]
+
+
+async def test_a_stream_in_real_time_gives_the_words_of_the_file(
+    server: Served, clips: list[Path]
+) -> None:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def stream(path: Path) -> str:
+        async with slots:
+            heard = await listen(server.stream, pcm_s16le(path), pace=1.0)
+            assert heard.close_code == 1000
+            return heard.text
+
+    streamed = await asyncio.gather(*map(stream, clips))
+    assert len(streamed) == 60
+    for path, text in zip(clips, streamed, strict=True):
+        transcript = await transcribe(server, path)
+        assert text == transcript, path.name
+
+
+async def transcribe(server: Served, path: Path) -> str:
+    """The file's text, by the service of the running server, on the server's own loop."""
+    return await asyncio.wrap_future(
+        asyncio.run_coroutine_threadsafe(_text(server, path), server.loop)
+    )
+
+
+async def _text(server: Served, path: Path) -> str:
+    return (await server.service.transcribe_file(path, FileRequest())).text
+
+
+async def test_no_set_of_non_speech_gives_a_word(server: Served) -> None:
+    for entry in manifest("noise"):
+        if entry["kind"] != "noise":
+            continue
+        samples = np.concatenate(list(read_file(Path(entry["path"]))))
+        pcm = (np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes()
+        heard = await listen(server.stream, Pcm(pcm, 16_000))
+        assert heard.text == "", entry["path"]
+        assert heard.of("partial") == [], entry["path"]

@@ -1,0 +1,68 @@
+"""A real server on a free port of the loopback interface, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sotto.app.build import build_service
+from sotto.app.server import make_server
+from sotto.app.settings import ServerSettings, Settings
+from sotto.runtime.service import Service
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs."""
+
+    host: str
+    service: Service
+    loop: asyncio.AbstractEventLoop
+    """Where the service lives."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    @property
+    def stream(self) -> str:
+        return f"ws://{self.host}/stream"
+
+
+@contextmanager
+def serving(settings: Settings, service: Service | None = None) -> Iterator[Served]:
+    """A server in a thread of its own, until the context ends."""
+    service = service or build_service(settings)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def note(service: Service, server: ServerSettings) -> None:
+        loops.append(asyncio.get_running_loop())
+
+    server = make_server(settings, service, greet=note)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        _await_models(host)
+        yield Served(host, service, loops[0])
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def _await_models(host: str) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"http://{host}/ready", timeout=10):
+                return
+        except urllib.error.HTTPError as error:
+            assert error.code == 503
+        time.sleep(0.05)
+    raise AssertionError("no model was ready within 30 s")
