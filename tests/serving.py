@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sotto.app.build import build_service
 from sotto.app.server import make_server
-from sotto.app.settings import ServerSettings, Settings
+from sotto.app.settings import Settings
 from sotto.runtime.service import Service
 
 
@@ -42,18 +42,20 @@ def serving(settings: Settings, service: Service | None = None) -> Iterator[Serv
     service = service or build_service(settings)
     loops: list[asyncio.AbstractEventLoop] = []
 
-    async def note(service: Service, server: ServerSettings) -> None:
+    async def note(service: Service, host: str, port: int) -> None:
         loops.append(asyncio.get_running_loop())
 
     server = make_server(settings, service, greet=note)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        host = f"127.0.0.1:{listener.getsockname()[1]}"
-        _await_models(host)
-        yield Served(host, service, loops[0])
-        server.should_exit = True
-        thread.join(20)
+        try:
+            host = f"127.0.0.1:{listener.getsockname()[1]}"
+            _await_models(host)
+            yield Served(host, service, loops[0])
+        finally:
+            server.should_exit = True
+            thread.join(20)
         assert not thread.is_alive()
 
 

@@ -1,0 +1,60 @@
+/** The microphone as a source. */
+
+import { Capture, SourceError, newContext } from "./capture.js";
+
+/** @typedef {import("./capture.js").Source} Source */
+
+/** @type {Readonly<Record<string, string>>} */
+const REFUSALS = {
+  NotAllowedError:
+    "The microphone is blocked for this page. Allow it beside the address, then press Start.",
+  NotFoundError: "No microphone was found. Plug one in, or play a file instead.",
+  NotReadableError: "The microphone is in use by another program.",
+};
+
+/**
+ * Noise suppression stays off: it is made for ears, and costs a recognizer words.
+ * Throws SourceError.
+ * @param {{echoCancellation: boolean}} options
+ * @returns {Promise<Source>}
+ */
+export async function openMicrophone({ echoCancellation }) {
+  const context = newContext();
+  /** @type {MediaStreamTrack[]} */
+  const tracks = [];
+  const close = () => {
+    for (const track of tracks) track.stop();
+    context.close();
+  };
+  try {
+    const stream = await ask(echoCancellation);
+    tracks.push(...stream.getTracks());
+    const capture = await Capture.open(context, context.createMediaStreamSource(stream));
+    return {
+      rate: capture.rate,
+      ended: new Promise((resolve) => tracks[0].addEventListener("ended", () => resolve())),
+      start: (onSamples) => capture.start(onSamples),
+      hold: () => {},
+      finish: () => capture.finish(),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/**
+ * @param {boolean} echoCancellation
+ * @returns {Promise<MediaStream>}
+ */
+async function ask(echoCancellation) {
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: { echoCancellation, noiseSuppression: false, autoGainControl: true, channelCount: 1 },
+    });
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    throw new SourceError(REFUSALS[error.name] ?? `The microphone cannot be opened: ${error.message}.`);
+  }
+}

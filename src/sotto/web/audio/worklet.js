@@ -1,0 +1,28 @@
+/** Runs on the audio thread: mixes down and hands out messages of about 100 ms. */
+
+import { Chunker, messageLength } from "../core/pcm.js";
+
+class CaptureProcessor extends AudioWorkletProcessor {
+  #chunker = new Chunker(messageLength(sampleRate));
+
+  constructor() {
+    super();
+    this.port.onmessage = () => this.#post(this.#chunker.rest(), true);
+  }
+
+  /** @param {Float32Array[][]} inputs */
+  process(inputs) {
+    for (const samples of this.#chunker.push(inputs[0])) this.#post(samples, false);
+    return true;
+  }
+
+  /**
+   * @param {Float32Array<ArrayBuffer>} samples
+   * @param {boolean} last
+   */
+  #post(samples, last) {
+    this.port.postMessage({ samples, last }, [samples.buffer]);
+  }
+}
+
+registerProcessor("capture", CaptureProcessor);

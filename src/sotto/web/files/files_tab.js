@@ -1,0 +1,165 @@
+/** The File Upload tab: a queue of files, one transcript open beside its player. */
+
+import { itemStatus, nextUp, reduceQueue } from "../core/queue.js";
+import { clockTime } from "../core/times.js";
+import { languageName } from "../core/models.js";
+import { UploadCanceled, UploadError, upload } from "../net/upload.js";
+import { Choices } from "../ui/choices.js";
+import { find, say } from "../ui/dom.js";
+import { mountCopy, mountDownloads } from "../ui/downloads.js";
+import { mountDropZone } from "./drop_zone.js";
+import { Player } from "./player.js";
+import { QueueList } from "./queue_list.js";
+import { TranscriptView } from "./transcript_view.js";
+
+/** @typedef {import("../core/queue.js").Item} Item */
+/** @typedef {import("../core/types.js").Transcript} Transcript */
+/** @typedef {{item: Item, transcript: Transcript}} Opened */
+
+/**
+ * @param {HTMLElement} root
+ * @param {import("../net/model_list.js").ModelList} models
+ */
+export function mountFiles(root, models) {
+  new FilesTab(root, models);
+}
+
+class FilesTab {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("../net/model_list.js").ModelList} models
+   */
+  constructor(root, models) {
+    this.#root = root;
+    this.#part = (/** @type {string} */ name) => find(root, `[data-files=${name}]`, HTMLElement);
+    this.#choices = new Choices(this.#part("choices"), models);
+    this.#list = new QueueList(this.#part("queue"), (act, id) => this.#act(act, id));
+    this.#transcript = new TranscriptView(this.#part("transcript"), (at) => this.#player.playFrom(at));
+    this.#player = new Player(this.#part("player"), {
+      onTime: (seconds) => this.#transcript.show(seconds),
+      onError: () => say(this.#part("notice"), "This browser cannot play this file; its times hold."),
+    });
+    const input = find(root, "[data-files=input]", HTMLInputElement);
+    mountDropZone({ panel: root, zone: this.#part("drop"), input }, (files) => this.#add(files));
+    this.#mountResult();
+  }
+
+  #root;
+  #part;
+  #choices;
+  #list;
+  #transcript;
+  #player;
+  /** @type {readonly Item[]} */
+  #queue = [];
+  /** @type {Map<number, File>} */
+  #files = new Map();
+  #nextId = 0;
+  /** @type {AbortController | null} */
+  #sending = null;
+  /** @type {Opened | null} */
+  #opened = null;
+
+  #mountResult() {
+    const current = () => {
+      if (!this.#opened) throw new Error("expected an open transcript, got none");
+      const { item, transcript } = this.#opened;
+      return { name: item.name.replace(/\.[^.]+$/, ""), transcript };
+    };
+    mountDownloads(this.#part("downloads"), current);
+    mountCopy(find(this.#root, "[data-files=copy]", HTMLButtonElement), () => current().transcript);
+    this.#part("result").addEventListener("keydown", (event) => this.#player.press(event));
+  }
+
+  /** @param {File[]} files */
+  #add(files) {
+    const added = files.map((file) => ({ id: this.#nextId++, name: file.name, size: file.size, file }));
+    for (const { id, file } of added) this.#files.set(id, file);
+    this.#dispatch({ type: "add", files: added });
+  }
+
+  /** @param {import("../core/queue.js").QueueEvent} event */
+  #dispatch(event) {
+    this.#queue = reduceQueue(this.#queue, event);
+    this.#list.render(this.#queue, this.#opened?.item.id ?? null);
+    const next = nextUp(this.#queue);
+    if (next) this.#send(next);
+  }
+
+  /** @param {Item} item */
+  async #send({ id }) {
+    const file = this.#files.get(id);
+    if (!file) throw new Error(`expected a file for the item ${id}, got none`);
+    const sending = new AbortController();
+    this.#sending = sending;
+    this.#dispatch({ type: "started", id });
+    try {
+      const transcript = await upload(file, this.#choices.chosen, {
+        onProgress: (progress) => this.#dispatch({ type: "progress", id, progress }),
+        signal: sending.signal,
+      });
+      this.#dispatch({ type: "done", id, transcript });
+      if (!this.#opened) this.#open(id);
+    } catch (error) {
+      if (error instanceof UploadError) this.#dispatch({ type: "failed", id, error: error.message });
+      else if (!(error instanceof UploadCanceled)) throw error;
+    }
+    this.#tell(id);
+  }
+
+  /**
+   * @param {import("./queue_list.js").Act} act
+   * @param {number} id
+   */
+  #act(act, id) {
+    if (act === "open") return this.#open(id);
+    const item = this.#queue.find((each) => each.id === id);
+    if (act === "cancel" && item?.state !== "waiting") this.#sending?.abort();
+    if (act === "remove") this.#forget(id);
+    return this.#dispatch({ type: act, id });
+  }
+
+  /** @param {number} id */
+  #open(id) {
+    const item = this.#queue.find((each) => each.id === id);
+    const file = this.#files.get(id);
+    if (!item?.transcript || !file) return;
+    const { transcript } = item;
+    this.#opened = { item, transcript };
+    this.#part("name").textContent = item.name;
+    this.#part("facts").textContent = factsOf(transcript);
+    say(this.#part("notice"), "");
+    this.#transcript.open(transcript);
+    this.#player.open(file);
+    this.#part("result").hidden = false;
+    this.#root.classList.add("has-result");
+    // On a narrow page the transcript lies below the files.
+    if (!matchMedia("(min-width: 60rem)").matches) this.#part("result").scrollIntoView();
+    this.#list.render(this.#queue, id);
+  }
+
+  /** @param {number} id */
+  #forget(id) {
+    this.#files.delete(id);
+    if (this.#opened?.item.id !== id) return;
+    this.#opened = null;
+    this.#player.close();
+    this.#part("result").hidden = true;
+    this.#root.classList.remove("has-result");
+  }
+
+  /**
+   * For the ear: how a file ended.
+   * @param {number} id
+   */
+  #tell(id) {
+    const item = this.#queue.find((each) => each.id === id);
+    if (item) this.#part("status").textContent = `${item.name}: ${itemStatus(item)}`;
+  }
+}
+
+/** @param {Transcript} transcript */
+function factsOf({ duration, language, words }) {
+  const count = words ? `${words.length} ${words.length === 1 ? "word" : "words"}` : "";
+  return [clockTime(duration), language && languageName(language), count].filter(Boolean).join(" · ");
+}

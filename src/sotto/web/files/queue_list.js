@@ -1,0 +1,88 @@
+/** The files and how they stand. */
+
+import { isBusy, itemStatus } from "../core/queue.js";
+import { find, make } from "../ui/dom.js";
+
+/** @typedef {import("../core/queue.js").Item} Item */
+/** @typedef {"open" | "cancel" | "again" | "remove"} Act */
+
+export class QueueList {
+  /**
+   * @param {HTMLElement} root
+   * @param {(act: Act, id: number) => void} onAct
+   */
+  constructor(root, onAct) {
+    this.#root = root;
+    root.addEventListener("click", ({ target }) => {
+      const button = target instanceof Element ? target.closest("button") : null;
+      const row = button?.closest("li");
+      if (button && row) onAct(/** @type {Act} */ (button.dataset.act), Number(row.dataset.id));
+    });
+  }
+
+  #root;
+  /** @type {Map<number, HTMLElement>} */
+  #rows = new Map();
+
+  /**
+   * @param {readonly Item[]} queue
+   * @param {number | null} open
+   */
+  render(queue, open) {
+    for (const [id, row] of this.#rows) {
+      if (queue.some((item) => item.id === id)) continue;
+      row.remove();
+      this.#rows.delete(id);
+    }
+    for (const item of queue) {
+      const row = this.#rows.get(item.id) ?? this.#add(item);
+      show(row, item, item.id === open);
+    }
+    this.#root.hidden = !queue.length;
+  }
+
+  /** @param {Item} item */
+  #add(item) {
+    const button = (/** @type {Act} */ act, /** @type {string} */ label) =>
+      make(
+        "button",
+        { type: "button", class: "quiet", "data-act": act },
+        label,
+        make("span", { class: "aloud" }, ` ${item.name}`),
+      );
+    const name = make("button", { type: "button", class: "item-name", "data-act": "open" }, item.name);
+    const row = make(
+      "li",
+      { class: "item", "data-id": String(item.id) },
+      name,
+      make("p", { class: "item-status" }),
+      make("progress", { class: "item-progress", max: "1", "aria-label": `Upload of ${item.name}` }),
+      make("div", { class: "item-acts" }, button("again", "Try again"), button("cancel", "Cancel"), button("remove", "Remove")),
+    );
+    this.#rows.set(item.id, row);
+    this.#root.append(row);
+    return row;
+  }
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {Item} item
+ * @param {boolean} open
+ */
+function show(row, item, open) {
+  row.dataset.state = item.state;
+  find(row, ".item-status", HTMLElement).textContent = itemStatus(item);
+  const name = find(row, "[data-act=open]", HTMLButtonElement);
+  name.disabled = item.state !== "done";
+  name.setAttribute("aria-current", String(open));
+  const progress = find(row, "progress", HTMLProgressElement);
+  progress.hidden = !isBusy(item);
+  // Without a value the bar says: busy, for nobody knows how long.
+  if (item.state === "listening") progress.removeAttribute("value");
+  else progress.value = item.progress;
+  const pending = isBusy(item) || item.state === "waiting";
+  find(row, "[data-act=cancel]", HTMLElement).hidden = !pending;
+  find(row, "[data-act=remove]", HTMLElement).hidden = pending;
+  find(row, "[data-act=again]", HTMLElement).hidden = !["failed", "canceled"].includes(item.state);
+}

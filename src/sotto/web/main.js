@@ -1,0 +1,15 @@
+/** The page, put together: one mount for each tab. */
+
+import { mountFiles } from "./files/files_tab.js";
+import { mountLive } from "./live/live_tab.js";
+import { ModelList } from "./net/model_list.js";
+import { find } from "./ui/dom.js";
+import { mountTabs } from "./ui/tabs.js";
+import { mountTheme } from "./ui/theme.js";
+
+const models = new ModelList();
+mountTheme(find(document, "#theme", HTMLButtonElement));
+mountTabs(find(document, "[role=tablist]", HTMLElement));
+mountLive(find(document, "#live", HTMLElement), models);
+mountFiles(find(document, "#files", HTMLElement), models);
+models.watch();
