@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.listening import listen
-from tests.serving import Served
-from tests.speech import Pcm, manifest, needs_data, pcm_s16le
 
 from sotto.runtime.container import read_file
 from sotto.runtime.service import FileRequest
+from tests.listening import listen
+from tests.serving import Served
+from tests.speech import Pcm, manifest, needs_data, pcm_s16le
 
 pytestmark = [pytest.mark.data, needs_data]
 

@@ -413,3 +413,12 @@ async def test_a_background_task_sweeps():
         clock.now += 1.0
         await passed(loader.models[0].closed)
         assert states(pool) == {"tiny": "unloaded"}
+
+
+def test_a_request_that_names_none_gets_the_default() -> None:
+    specs = [ModelSpec("small", 2), ModelSpec("tiny", 1)]
+    pool = ModelPool(specs, Loader(), FakeClock(), default="tiny")
+    assert pool.resolve("") == pool.resolve("whisper-1") == "tiny"
+    assert pool.resolve("auto") == "auto"
+    with pytest.raises(UnknownModel):
+        ModelPool(specs, Loader(), FakeClock(), default="huge")

@@ -239,9 +239,10 @@ async def test_half_a_sample_at_the_end_is_told_after_all_words(server: Served, 
 
 
 async def test_a_message_that_is_too_large_is_refused(clip: Pcm) -> None:
-    flags = [Flag("--max-message", "server.max_message_bytes", 10_000)]
+    flags = [Flag("--max-message", "server.max_message_bytes", 100_000)]
     with serving(load(flags, environ={})) as served:
         heard = await converse(served.stream, {}, [clip.data])
+    assert heard.error["code"] == "too_large"
     assert heard.close_code == 1009
 
 

@@ -47,6 +47,7 @@ def build_service(settings: Settings) -> Service:
         [model_spec(name) for name in settings.models.served],
         load,
         clock,
+        default=settings.models.default,
         idle_unload=settings.models.idle_unload,
         wait=settings.models.wait,
     )
@@ -59,6 +60,7 @@ def build_service(settings: Settings) -> Service:
         defaults=DecodeOptions(
             beam_size=settings.engine.beam_size, audio_context=settings.decode.audio_context
         ),
+        policy=settings.decode.policy,
     )
 
 
@@ -92,6 +94,7 @@ def limits(settings: Settings) -> Limits:
     vad = settings.vad
     return Limits(
         max_sessions=settings.server.max_sessions,
+        max_file_seconds=settings.server.max_file_seconds,
         idle=settings.server.idle_flush,
         guard=None if settings.decode.guard is None else frames(settings.decode.guard),
         segmenter=SegmenterOptions(

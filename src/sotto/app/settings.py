@@ -90,6 +90,7 @@ class ServerSettings(Group):
     max_upload_bytes: int = Field(
         default=2 * 1024**3, gt=0, description="bytes of one uploaded file"
     )
+    max_file_seconds: float = Field(default=6 * 3600, gt=0, description="seconds of one file")
     max_message_bytes: int = Field(default=4 * 1024**2, gt=0, description="bytes of one message")
     send_timeout: float = Field(
         default=20.0, gt=0, description="seconds that a client may take to read a message"

@@ -107,6 +107,8 @@ class Traits:
     """Whether it can be given full 30 s windows when a short one looks suspicious."""
     guard: int = 60
     """Frames before a window's end in which what it hears is not settled: the weaker, the more."""
+    notice: str = field(default="", compare=False)
+    """What its users should know before they rely on it; empty where it is what they expect."""
     revision: str = field(default="", compare=False)
     """Which files these are, for people."""
 

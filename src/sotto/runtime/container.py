@@ -84,6 +84,20 @@ def read_file(file: Path | BinaryIO) -> Iterator[Samples]:
         yield held.take()
 
 
+def length_of(file: BinaryIO) -> float | None:
+    """Seconds of sound, where the container says so; the file is left at its beginning."""
+    if not file.seekable():
+        return None
+    try:
+        with av.open(file, "r", options=_OPTIONS) as container:
+            duration = container.duration
+    except av.FFmpegError:
+        return None
+    finally:
+        file.seek(0)
+    return duration / av.time_base if duration and duration > 0 else None
+
+
 class ContainerReader:
     """One stream of a container's bytes, cut anywhere, as MediaRecorder sends them.
 

@@ -17,7 +17,7 @@ from sotto.runtime.background import LOAD_ERRORS, in_daemon_thread
 AUTO = "auto"
 """The name of the largest model that is ready."""
 
-_MEAN_AUTO = ("", AUTO, "default", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+_MEAN_DEFAULT = ("", "default", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 """OpenAI's own names are what its clients send where nobody chose a model."""
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
@@ -136,11 +136,13 @@ class ModelPool(Generic[M]):
         load: Callable[[ModelSpec], M],
         clock: Clock,
         *,
+        default: str = AUTO,
         idle_unload: float | None = None,
         wait: float = 30.0,
     ) -> None:
         """`load` blocks, and runs in a thread of its own.
 
+        `default`: what a request means that names none. Raises UnknownModel where it is none.
         `idle_unload`: seconds after which a model that nobody holds is freed; None keeps it.
         `wait`: seconds that a request for one model by name waits for its load.
         """
@@ -157,6 +159,8 @@ class ModelPool(Generic[M]):
         self._turn = asyncio.Lock()
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
+        self._default = AUTO
+        self._default = self.resolve(default)
 
     async def start(self) -> None:
         """Begin to load every model, the smallest first; return at once."""
@@ -170,7 +174,9 @@ class ModelPool(Generic[M]):
         wanted = name.strip().casefold()
         if wanted in self._names:
             return self._names[wanted]
-        if wanted in _MEAN_AUTO:
+        if wanted in _MEAN_DEFAULT:
+            return self._default
+        if wanted == AUTO:
             return AUTO
         raise UnknownModel(name, [AUTO, *self._by_name])
 

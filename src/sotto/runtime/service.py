@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from sotto.audio.format import PcmFormat
-from sotto.errors import BadOption, Draining, Overloaded, UnknownLanguage
+from sotto.audio.format import SAMPLE_RATE, PcmFormat, Samples
+from sotto.errors import BadOption, Draining, Overloaded, TooLarge, UnknownLanguage
 from sotto.interfaces.detector import DetectorFactory
 from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import TranscriptStore
@@ -26,7 +26,8 @@ from sotto.streaming.options import SessionOptions
 from sotto.streaming.policies import make_policy
 from sotto.streaming.segmenter import SegmenterOptions
 from sotto.streaming.session import Session
-from sotto.transcript.options import DecodeOptions, StreamOptions, Task
+from sotto.transcript.events import Warned
+from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions, Task
 from sotto.transcript.words import Segment, Transcript
 
 FILE_LOOKAHEAD = 16
@@ -44,7 +45,8 @@ SoundFormat: TypeAlias = PcmFormat | Container
 class StreamRequest:
     """What a client wants of a stream."""
 
-    model: str = "auto"
+    model: str = ""
+    """A name; empty takes the server's default."""
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     stream: StreamOptions = field(default_factory=StreamOptions)
     sound: SoundFormat = field(default_factory=PcmFormat)
@@ -54,7 +56,8 @@ class StreamRequest:
 class FileRequest:
     """What a client wants of a file."""
 
-    model: str = "auto"
+    model: str = ""
+    """A name; empty takes the server's default."""
     decode: DecodeOptions = field(default_factory=DecodeOptions)
 
 
@@ -64,6 +67,8 @@ class Limits:
 
     max_sessions: int = 256
     max_files: int = 64
+    max_file_seconds: float = 6 * 3600
+    """Of sound in one file: FLAC packs hours of silence into a few bytes."""
     idle: float = 2.0
     """Seconds without sound after which an open utterance is ended."""
     guard: int | None = None
@@ -79,6 +84,8 @@ class Stream:
     model: str
     traits: Traits
     session: Session
+    warnings: tuple[Warned, ...]
+    """What the client should know before it sends sound."""
     _door: Door
     _around: Surroundings
     _idle: float
@@ -103,6 +110,8 @@ class Service:
     limits: Limits
     defaults: DecodeOptions = field(default_factory=DecodeOptions)
     """What holds where a client does not say otherwise."""
+    policy: PolicyName = PolicyName.ALIGNATT
+    """The same, for streams."""
     draining: bool = False
     open_streams: int = 0
     open_files: int = 0
@@ -130,6 +139,7 @@ class Service:
                     model=name,
                     traits=model.traits,
                     session=Session(model.traits, options),
+                    warnings=tuple(_warnings(name, model.traits, request.decode)),
                     _door=self._door(request.sound, model.traits),
                     _around=Surroundings(model, self.metrics, self.store, stream_id),
                     _idle=self.limits.idle,
@@ -144,7 +154,7 @@ class Service:
     ) -> Transcript:
         """All that is said in any audio or video file.
 
-        Raises BadAudio, Overloaded, Draining, what the model pool raises, and BadOption.
+        Raises BadAudio, TooLarge, Overloaded, Draining, what the model pool raises, and BadOption.
         """
         with self._admit_file():
             async with self.models.use(request.model) as (_, model):
@@ -158,7 +168,8 @@ class Service:
                 around = Surroundings(model, self.metrics, kind="file")
                 session = Session(model.traits, options)
                 ear = Ear(model.traits.n_mels, self.detectors())
-                transcript = await transcribe(read_file(file), ear, session, around, tell)
+                pieces = _at_most(self.limits.max_file_seconds, read_file(file))
+                transcript = await transcribe(pieces, ear, session, around, tell)
         self.done += 1
         self.metrics.files_total.inc()
         return replace(transcript, task=request.decode.task)
@@ -200,6 +211,23 @@ class Service:
     def _check_open(self) -> None:
         if self.draining:
             raise Draining("the server is about to stop: try again in a moment")
+
+
+def _at_most(most: float, pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """The pieces of a file, while they are no more than `most` seconds. Raises TooLarge."""
+    heard = 0
+    for piece in pieces:
+        heard += len(piece)
+        if heard > most * SAMPLE_RATE:
+            raise TooLarge(f"expected at most {most:g} s of sound in one file, got more")
+        yield piece
+
+
+def _warnings(name: str, traits: Traits, options: DecodeOptions) -> Iterator[Warned]:
+    if traits.notice:
+        yield Warned("limited_model", f"{name} is {traits.notice}")
+    if (options.prompt or options.hotwords) and not traits.takes_context:
+        yield Warned("ignored_option", f"{name} takes no prompt and no hotwords: they are ignored")
 
 
 def _fit(options: DecodeOptions, traits: Traits) -> DecodeOptions:

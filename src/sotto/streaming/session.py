@@ -21,7 +21,7 @@ from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
 from sotto.streaming.options import SessionOptions
 from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
-from sotto.streaming.utterance import Flight, Piece, Utterance, pack
+from sotto.streaming.utterance import Flight, Piece, Utterance, pack, share
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.options import AudioContext
 
@@ -277,15 +277,9 @@ class Session:
     def _hear_final(
         self, flight: Flight, hypothesis: Hypothesis, verdict: Verdict
     ) -> Iterator[Action]:
-        for piece in flight.pieces:
-            utterance, end = piece.utterance, piece.offset + piece.end - piece.start
+        for piece, mine in share(flight.pieces, verdict.tail):
+            utterance = piece.utterance
             utterance.language = utterance.language or self._language.learn(hypothesis)
-            mine = [
-                heard
-                for heard in verdict.tail
-                if piece.offset <= (heard.word.start + heard.word.end) // 2 < end
-                or (piece is flight.pieces[-1] and heard.word.start + heard.word.end >= 2 * end)
-            ]
             tail = utterance.hear(mine, piece.start - piece.offset)
             utterance.held = utterance.commit(len(tail))
             utterance.close(hypothesis, hypothesis.language)

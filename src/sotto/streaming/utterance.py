@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -142,3 +143,15 @@ def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
         pieces.append(Piece(utterance, utterance.window_start, utterance.end, used))
         used += length
     return pieces
+
+
+def share(
+    pieces: tuple[Piece, ...], tail: Iterable[HeardWord]
+) -> list[tuple[Piece, list[HeardWord]]]:
+    """Each piece with the words whose middle lies in it; what lies behind all is the last one's."""
+    borders = [piece.offset for piece in pieces[1:]]
+    shares: list[list[HeardWord]] = [[] for _ in pieces]
+    for heard in tail:
+        middle = (heard.word.start + heard.word.end) // 2
+        shares[bisect_right(borders, middle)].append(heard)
+    return list(zip(pieces, shares, strict=True))

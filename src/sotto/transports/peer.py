@@ -8,15 +8,19 @@ from collections.abc import AsyncIterator
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from sotto.errors import Gone, TooSlow
+from sotto.errors import Gone, TooLarge, TooSlow
 
 
 class Peer:
     """The other side of one socket."""
 
-    def __init__(self, socket: WebSocket, *, send_timeout: float) -> None:
+    def __init__(
+        self, socket: WebSocket, *, send_timeout: float, max_message: int = 4 * 1024**2
+    ) -> None:
         self._socket = socket
         self._send_timeout = send_timeout
+        self._max_message = max_message
+        """Bytes, or characters."""
         self._given_up = asyncio.Event()
 
     async def first_text(self, timeout: float) -> str | None:
@@ -32,7 +36,7 @@ class Peer:
         return text
 
     async def messages(self) -> AsyncIterator[str | bytes]:
-        """Text and binary messages until the client hangs up, or is given up."""
+        """Text and binary messages until the client hangs up, or is given up. Raises TooLarge."""
         given_up = asyncio.ensure_future(self._given_up.wait())
         receive: asyncio.Future[Message] | None = None
         try:
@@ -45,8 +49,13 @@ class Peer:
                 if message["type"] == "websocket.disconnect":
                     return
                 data: bytes | None = message.get("bytes")
-                text: str | None = message.get("text")
-                yield data if data is not None else text or ""
+                body = data if data is not None else message.get("text") or ""
+                if len(body) > self._max_message:
+                    raise TooLarge(
+                        f"expected messages of at most {self._max_message:,} bytes, "
+                        f"got {len(body):,}"
+                    )
+                yield body
         finally:
             given_up.cancel()
             if receive is not None:

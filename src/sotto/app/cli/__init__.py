@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import sotto
-from sotto.app.cli import config, models, serve
+from sotto.app.cli import config, live, models, serve, transcribe
 from sotto.errors import CallerError, SottoError
 
 OURS, CALLERS = 1, 2
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 
 app.command("serve", help=serve.HELP)(serve.serve)
+app.command("transcribe", help=transcribe.HELP)(transcribe.transcribe)
+app.command("live", help=live.HELP)(live.live)
 app.add_typer(models.app)
 app.command("config", help=config.HELP)(config.config)
 

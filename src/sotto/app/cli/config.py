@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,10 +27,16 @@ def config(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
     as_toml: Annotated[bool, typer.Option("--toml", help="As a file to start from.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", hidden=True, help="As the table in docs/settings.md.")
+    ] = False,
 ) -> None:
     """Print the settings."""
     from sotto.app.settings import effective, load
 
+    if as_markdown:
+        typer.echo(to_markdown(effective(load(environ={}))), nl=False)
+        return
     rows = effective(load(config=ctx.obj))
     if as_json:
         listed = [{"key": key, "value": value, "source": source} for key, value, source in rows]
@@ -39,6 +46,18 @@ def config(
     else:
         shown = [(key, _toml(value), source) for key, value, source in rows]
         print_table(("setting", "value", "source"), shown)
+
+
+def to_markdown(rows: list[tuple[str, Any, str]]) -> str:
+    """The table of all settings with their defaults."""
+    from sotto.app.settings import fields, variable
+
+    meanings = {key: info.description for key, info in fields()}
+    lines = ["| setting | variable | default | meaning |", "|---|---|---|---|"]
+    for key, value, _ in rows:
+        shown = _toml(value).replace(str(Path.home()), "~")
+        lines.append(f"| `{key}` | `{variable(key)}` | `{shown}` | {meanings[key]} |")
+    return "\n".join(lines) + "\n"
 
 
 def to_toml(rows: list[tuple[str, Any, str]]) -> str:
