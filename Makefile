@@ -12,7 +12,7 @@ LOCK := $(if $(CI),--constraint ci/constraints.txt,)
 .PHONY: run test check format page benchmark lock clean
 
 run: $(VENV)/.serving  ## install, start the server, say where it is
-	$(BIN)/sotto serve
+	@$(BIN)/sotto serve
 
 test: check  ## all checks and all tests
 	$(BIN)/pytest
@@ -49,18 +49,18 @@ clean:
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "expected Python 3.11 or newer, got none" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serving: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Sotto into $(VENV)"
-	$(PIP) $(LOCK) --editable .
-	touch $@
+	@$(PIP) $(LOCK) --editable .
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml ci/constraints.txt | $(VENV)/bin/python
 	@echo "installing Sotto and its checks into $(VENV)"
-	$(PIP) $(LOCK) --editable '.[dev]'
-	touch $@ $(VENV)/.serving
+	@$(PIP) $(LOCK) --editable '.[dev]'
+	@touch $@ $(VENV)/.serving
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
-	touch $@
+	@touch $@

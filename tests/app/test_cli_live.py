@@ -3,16 +3,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import signal
 import sys
+from functools import partial
 from types import ModuleType
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from sotto.app import cli
 from sotto.app.cli.captions import Captions, stamp
 from sotto.app.cli.lags import Lags
 from sotto.app.cli.sources import PIECE, Pace, first_interrupt, open_source, until
@@ -32,24 +31,9 @@ ON_THE_WIRE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _away_from_home(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("SOTTO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-
 @pytest.fixture
-def sotto(monkeypatch, capsys):
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sotto", "live", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+def sotto(sotto):
+    return partial(sotto, "live")
 
 
 class Clock:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-from sotto.app import cli
 
 
 @pytest.fixture
@@ -16,15 +13,8 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def sotto(monkeypatch, capsys, folder):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sotto", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+def sotto(sotto, folder):
+    return sotto
 
 
 def copy_in(folder: Path, name: str, weights: int = 3 * 1024**2) -> Path:

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
-from sotto.app import cli
 from sotto.app.cli.files import Result, word_cues
 from sotto.runtime.container import length_of
 from sotto.transcript.render import Format
@@ -20,24 +19,9 @@ NANO = CLIP.parent / "nano"
 CLIP_SECONDS = 7.37
 
 
-@pytest.fixture(autouse=True)
-def _away_from_home(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("SOTTO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-
 @pytest.fixture
-def sotto(monkeypatch, capsys):
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sotto", "transcribe", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+def sotto(sotto):
+    return partial(sotto, "transcribe")
 
 
 def test_nothing_but_the_words(sotto):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sotto.app.cli.options import Language, Model, Task
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,17 +42,9 @@ def live(  # noqa: PLR0913, PLR0917 - a command's options, each by name
         str | None,
         typer.Option(help="A server to send the sound to: ws://host:8000/stream."),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="A name of `sotto models list`, a hub id, or a folder."),
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option("--language", "-l", help="A code such as en; it is detected if not given."),
-    ] = None,
-    task: Annotated[
-        str, typer.Option(help="transcribe, or translate (into English).")
-    ] = "transcribe",
+    model: Model = None,
+    language: Language = None,
+    task: Task = "transcribe",
     policy: Annotated[
         str | None,
         typer.Option(help="When words are certain: alignatt, local-agreement, chunked."),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sotto.app.cli.options import Language, Model, Task
+
 HELP = """Write down what is said in audio or video files.
 
 The result goes to stdout, everything else to stderr.
@@ -37,17 +39,9 @@ def transcribe(  # noqa: PLR0913, PLR0917 - a command's options, each by name
         str,
         typer.Option("--format", "-f", metavar="FORMAT", help="txt, srt, vtt, json, verbose_json."),
     ] = "txt",
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="A name of `sotto models list`, a hub id, or a folder."),
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option("--language", "-l", help="A code such as en; it is detected if not given."),
-    ] = None,
-    task: Annotated[
-        str, typer.Option(help="transcribe, or translate (into English).")
-    ] = "transcribe",
+    model: Model = None,
+    language: Language = None,
+    task: Task = "transcribe",
     word_timestamps: Annotated[
         bool,
         typer.Option(
