@@ -128,6 +128,26 @@ async def test_every_policy_hears_the_last_word(server: Served, clip: Pcm, polic
     assert heard.text.split()[-1] == "one"
 
 
+async def test_a_model_with_limits_says_so_and_what_it_ignores(server: Served, clip: Pcm) -> None:
+    heard = await listen(server.stream, clip, config={"prompt": "digits"})
+    warned = {event["code"]: event["message"] for event in heard.of("warning")}
+    assert set(warned) == {"limited_model", "ignored_option"}
+    assert "English digits" in warned["limited_model"]
+
+
+async def test_the_servers_defaults_hold_where_the_client_says_nothing(clip: Pcm) -> None:
+    flags = [
+        Flag("--policy", "decode.policy", "chunked"),
+        Flag("--default", "models.default", "nano"),
+    ]
+    with serving(load(flags, environ={})) as served:
+        plain = await listen(served.stream, clip)
+        asked = await listen(served.stream, clip, config={"policy": "alignatt", "model": "auto"})
+    assert plain.events[0]["policy"] == "chunked"
+    assert asked.events[0]["policy"] == "alignatt"
+    assert plain.events[0]["model"] == asked.events[0]["model"] == "nano"
+
+
 async def test_words_of_finals_come_if_asked_for(server: Served, clip: Pcm) -> None:
     plain = await listen(server.stream, clip)
     asked = await listen(server.stream, clip, config={"word_timestamps": True})

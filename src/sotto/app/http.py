@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import reprlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -130,7 +132,11 @@ def _mount_stream(app: FastAPI, service: Service, settings: ServerSettings) -> N
     @app.websocket(stream.PATH)
     async def serve_stream(socket: WebSocket) -> None:
         await socket.accept()
-        peer = Peer(socket, send_timeout=settings.send_timeout)
+        peer = Peer(
+            socket,
+            send_timeout=settings.send_timeout,
+            max_message=settings.max_message_bytes,
+        )
         try:
             await stream.serve(peer, service, config_timeout=settings.config_timeout)
             await _close(socket, 1000)
@@ -182,9 +188,7 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_bad_form(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        param = str(first["loc"][-1]) if first.get("loc") else ""
-        return answer(errors.BadOption(param, f"{param}: {first['msg']}"))
+        return answer(_bad_field(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def on_http(_: Request, error: HTTPException) -> JSONResponse:
@@ -201,7 +205,21 @@ def _handle_errors(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(Exception)
     async def on_fault(_: Request, error: Exception) -> JSONResponse:
-        return answer(errors.ServerError("the server broke; see its log"))
+        response = answer(errors.ServerError("the server broke; see its log"))
+        response.headers["Connection"] = "close"  # uvicorn closes it: the client must not reuse it
+        return response
+
+
+def _bad_field(detail: dict[str, Any]) -> errors.BadOption:
+    """FastAPI's account of a form's field in our words; what was sent may be megabytes long."""
+    param = next(part for part in reversed(detail["loc"]) if isinstance(part, str))
+    if detail["type"] == "missing":
+        return errors.BadOption(param, f"expected a field {param}, got none")
+    if detail["type"] == "value_error":  # the one field that is no text is the file
+        return errors.BadOption(param, f"expected {param} to be a file, got text")
+    what = str(detail["msg"]).removeprefix("Input should be ").split(", ")[0]
+    given = reprlib.repr(detail["input"])
+    return errors.BadOption(param, f"expected {param} to be {what}, got {given}")
 
 
 class BodyLimit:

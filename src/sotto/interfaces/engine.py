@@ -12,7 +12,6 @@ from sotto.audio.format import WINDOW_FRAMES
 from sotto.transcript.options import AudioContext, DecodeOptions
 from sotto.transcript.words import Word
 
-
 BUCKET = 16
 """Frames: windows whose length is a multiple of this need no padding to be batched exactly."""
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 from sotto.errors import BadOption
 from sotto.transcript.languages import check_language
 
-
 Choice = TypeVar("Choice", bound=StrEnum)
 
 

@@ -1,16 +1,42 @@
-"""What the HTTP dialects share: a form's fields → what the core is asked for."""
+"""What the HTTP dialects share: a form's fields → what the core is asked for, and its answer."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any
 
-from fastapi import UploadFile
+from fastapi import Request, Response, UploadFile
+from fastapi.routing import APIRoute
 
-from sotto.errors import BadAudio
-from sotto.runtime.service import FileRequest
+from sotto.errors import BadAudio, BadOption, Gone
+from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, Task, one_of
+from sotto.transcript.words import Transcript
+
+MAX_FIELDS = 64
+MAX_PROMPT, MAX_HOTWORDS = 4_000, 1_000
+"""Characters. Of both the decoder takes 223 tokens at most, which are shorter."""
+
+
+class OneFileForm(APIRoute):
+    """A route whose form holds one file: a thousand of them would take 1 GB of memory."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, with a form that is bounded."""
+        handle = super().get_route_handler()
+
+        async def handle_bounded(request: Request) -> Response:
+            return await handle(_BoundedForm(request.scope, request.receive))
+
+        return handle_bounded
+
+
+class _BoundedForm(Request):
+    def form(self, **limits: Any) -> Any:
+        return super().form(**limits | {"max_files": 1, "max_fields": MAX_FIELDS})
 
 
 def file_request(  # noqa: PLR0913 - a form's fields, each by name
@@ -23,20 +49,54 @@ def file_request(  # noqa: PLR0913 - a form's fields, each by name
     hotwords: str = "",
     temperature: float = 0.0,
 ) -> FileRequest:
-    """Raises BadOption, UnknownLanguage."""
+    """Of a longer prompt its end is taken, as the decoder would. Raises BadOption."""
+    if len(hotwords) > MAX_HOTWORDS:
+        raise BadOption(
+            "hotwords", f"expected at most {MAX_HOTWORDS} characters, got {len(hotwords)}"
+        )
     decode = replace(
         defaults,
         task=one_of(Task, "task", task),
         language=parse_language(language),
-        prompt=prompt,
-        hotwords=hotwords,
+        prompt=_text("prompt", prompt)[-MAX_PROMPT:],
+        hotwords=_text("hotwords", hotwords),
         temperature=temperature,
     )
-    return FileRequest(model=model or "auto", decode=decode)
+    return FileRequest(model=model, decode=decode)
 
 
-def sound_of(file: UploadFile) -> BinaryIO:
-    """The upload as a file. Raises BadAudio where it is empty."""
+def _text(param: str, given: str) -> str:
+    """The text itself; forms may be in UTF-7, which can spell half a character."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise BadOption(param, "expected text, got half of a surrogate pair") from None
+    return given
+
+
+async def transcribe_upload(
+    http: Request, service: Service, file: UploadFile, wanted: FileRequest
+) -> Transcript:
+    """What is said in the upload; given up where its client hangs up.
+
+    Raises Gone, and what `Service.transcribe_file` raises.
+    """
     if not file.size:
         raise BadAudio("expected an audio or video file, got an empty one")
-    return file.file
+    work = asyncio.ensure_future(service.transcribe_file(file.file, wanted))
+    gone = asyncio.ensure_future(_hung_up(http))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise Gone("the client hung up before its file was written down")
+        return work.result()
+    finally:
+        work.cancel()
+        gone.cancel()
+        await asyncio.wait({work, gone})  # before the upload is closed
+
+
+async def _hung_up(http: Request) -> None:
+    """Return when the client is gone; its body must have been read."""
+    while (await http.receive())["type"] != "http.disconnect":
+        pass

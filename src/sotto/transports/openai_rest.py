@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
-from sotto.runtime.service import FileRequest, Service
+from sotto.errors import BadOption
+from sotto.runtime.service import Service
 from sotto.transcript.options import Task, one_of
 from sotto.transcript.render import MEDIA_TYPES, Format, Granularity, render
-from sotto.transports.forms import file_request, sound_of
+from sotto.transcript.words import Transcript
+from sotto.transports.forms import OneFileForm, file_request, transcribe_upload
 
 NAME = "openai"
 
+FORMATS: dict[str, Format] = {
+    "json": Format.JSON,
+    "text": Format.TXT,
+    "srt": Format.SRT,
+    "vtt": Format.VTT,
+    "verbose_json": Format.VERBOSE_JSON,
+}
+"""By OpenAI's names."""
+
 Upload = Annotated[UploadFile, File(description="Any audio or video container.")]
-Model = Annotated[str, Form(description="A name from `/v1/models`, or `auto`.")]
+Model = Annotated[
+    str, Form(description="A name from `/v1/models`; `auto`: the largest that is ready.")
+]
 Language = Annotated[str | None, Form(description="A code such as `en`; empty detects it.")]
 Prompt = Annotated[str, Form(description="Text that is taken to stand before the first word.")]
 Hotwords = Annotated[str, Form(description="Words to expect.")]
@@ -28,12 +42,13 @@ Granularities = Annotated[
 
 def router(service: Service) -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["OpenAI"])
+    routes = APIRouter(tags=["OpenAI"], route_class=OneFileForm)
 
     @routes.post("/v1/audio/transcriptions", summary="Write down what is said in a file")
     async def transcriptions(  # noqa: PLR0913, PLR0917 - a form's fields
+        http: Request,
         file: Upload,
-        model: Model = "auto",
+        model: Model = "",
         language: Language = None,
         prompt: Prompt = "",
         hotwords: Hotwords = "",
@@ -50,12 +65,14 @@ def router(service: Service) -> APIRouter:
             hotwords=hotwords,
             temperature=temperature,
         )
-        return await _answer(service, file, request, response_format, timestamp_granularities)
+        show = _renderer(response_format, timestamp_granularities)
+        return show(await transcribe_upload(http, service, file, request))
 
     @routes.post("/v1/audio/translations", summary="Write down in English what is said in a file")
     async def translations(
+        http: Request,
         file: Upload,
-        model: Model = "auto",
+        model: Model = "",
         prompt: Prompt = "",
         response_format: ResponseFormat = "json",
         temperature: Temperature = 0.0,
@@ -68,7 +85,8 @@ def router(service: Service) -> APIRouter:
             prompt=prompt,
             temperature=temperature,
         )
-        return await _answer(service, file, request, response_format, [])
+        show = _renderer(response_format, [])
+        return show(await transcribe_upload(http, service, file, request))
 
     @routes.get("/v1/models", summary="The models and their states")
     async def models() -> dict[str, Any]:
@@ -96,17 +114,15 @@ def list_models(service: Service) -> list[dict[str, Any]]:
     ]
 
 
-async def _answer(
-    service: Service,
-    file: UploadFile,
-    request: FileRequest,
-    response_format: str,
-    granularities: list[str],
-) -> Response:
-    name = {"text": "txt"}.get(response_format, response_format)
-    form = one_of(Format, "response_format", name)
+def _renderer(response_format: str, granularities: list[str]) -> Callable[[Transcript], Response]:
+    """How the answer will look, checked before the work is done. Raises BadOption."""
+    form = FORMATS.get(response_format)
+    if form is None:
+        expected = ", ".join(FORMATS)
+        raise BadOption("response_format", f"expected one of {expected}, got {response_format!r}")
     wanted = frozenset(
         one_of(Granularity, "timestamp_granularities[]", item) for item in granularities
     )
-    transcript = await service.transcribe_file(sound_of(file), request)
-    return Response(render(transcript, form, wanted), media_type=MEDIA_TYPES[form])
+    return lambda transcript: Response(
+        render(transcript, form, wanted), media_type=MEDIA_TYPES[form]
+    )

@@ -42,7 +42,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    model: str = "auto"
+    model: str = ""
     model_size: str | None = None
     language: str | None = None
     languages: list[str] = []
@@ -50,7 +50,7 @@ class Config(BaseModel):
     encoding: str = Encoding.PCM_S16LE
     sample_rate: int = 16_000
     channels: int = 1
-    policy: str = PolicyName.ALIGNATT
+    policy: str | None = None
     partials: bool = True
     word_timestamps: bool = False
     use_context: bool = True
@@ -60,7 +60,9 @@ class Config(BaseModel):
     hotwords: str = Field("", max_length=1_000)
     beam_size: int | None = None
 
-    def request(self, defaults: DecodeOptions) -> StreamRequest:
+    def request(
+        self, defaults: DecodeOptions, policy: PolicyName = PolicyName.ALIGNATT
+    ) -> StreamRequest:
         """What the core is asked for. Raises BadOption, UnknownLanguage."""
         languages = tuple(filter(None, map(parse_language, self.languages)))
         return StreamRequest(
@@ -72,10 +74,10 @@ class Config(BaseModel):
                 candidates=languages,
                 prompt=self.prompt,
                 hotwords=self.hotwords,
-                beam_size=self.beam_size or defaults.beam_size,
+                beam_size=defaults.beam_size if self.beam_size is None else self.beam_size,
             ),
             stream=StreamOptions(
-                policy=one_of(PolicyName, "policy", self.policy),
+                policy=one_of(PolicyName, "policy", self.policy or policy),
                 partials=self.partials,
                 use_context=self.use_context,
                 chunk_duration=self.chunk_duration,
@@ -211,9 +213,13 @@ async def serve(peer: Peer, service: Service, *, config_timeout: float) -> None:
     if text is None:
         raise ProtocolViolation("expected the configuration first, got sound")
     config = parse_config(text)
-    async with service.open_stream(config.request(service.defaults), NAME) as stream:
-        await peer.send(json.dumps(_ready(config, stream)))
-        await stream.run(_messages(peer), _Listener(peer, config.word_timestamps))
+    request = config.request(service.defaults, service.policy)
+    listener = _Listener(peer, config.word_timestamps)
+    async with service.open_stream(request, NAME) as stream:
+        await peer.send(json.dumps(_ready(config, request, stream)))
+        for warning in stream.warnings:
+            await listener(warning)
+        await stream.run(_messages(peer), listener)
         session = stream.session
         closed = {
             "type": "closed",
@@ -224,18 +230,18 @@ async def serve(peer: Peer, service: Service, *, config_timeout: float) -> None:
         await peer.send(json.dumps(closed))
 
 
-def _ready(config: Config, stream: Stream) -> Json:
+def _ready(config: Config, request: StreamRequest, stream: Stream) -> Json:
     pcm = config.encoding not in CONTAINERS
     return {
         "type": "ready",
         "session": stream.id,
         "model": stream.model,
-        "language": parse_language(config.language),
-        "task": config.task,
+        "language": request.decode.language,
+        "task": request.decode.task,
         "encoding": config.encoding,
         "sample_rate": config.sample_rate if pcm else None,
         "channels": config.channels if pcm else None,
-        "policy": config.policy,
+        "policy": request.stream.policy,
         "partials": config.partials,
         "n_mels": stream.traits.n_mels,
         "version": sotto.__version__,

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from sotto.audio.format import seconds
 from sotto.runtime.service import Service
-from sotto.transports.forms import file_request, sound_of
+from sotto.transports.forms import OneFileForm, file_request, transcribe_upload
 
 NAME = "transcribe"
 
 
 def router(service: Service) -> APIRouter:
     """The route."""
-    routes = APIRouter(tags=["Files"])
+    routes = APIRouter(tags=["Files"], route_class=OneFileForm)
 
     @routes.post("/transcribe", summary="Write down what is said in a file")
     async def transcribe(
+        http: Request,
         file: Annotated[UploadFile, File(description="Any audio or video container.")],
-        model_size: Annotated[str, Form(description="tiny … large, or `auto`.")] = "auto",
+        model_size: Annotated[str, Form(description="tiny … large, or `auto`.")] = "",
         language: Annotated[str | None, Form(description="Empty detects it.")] = None,
         task: Annotated[str, Form(description="transcribe or translate.")] = "transcribe",
     ) -> dict[str, Any]:
         request = file_request(service.defaults, model=model_size, language=language, task=task)
-        transcript = await service.transcribe_file(sound_of(file), request)
+        transcript = await transcribe_upload(http, service, file, request)
         return {
             "text": transcript.text,
             "language": transcript.language,

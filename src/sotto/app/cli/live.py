@@ -90,8 +90,7 @@ async def _here(
 
     settings = settings_for([], config.get("model"), config_file)
     service = build_service(settings)
-    said_here = {"model": settings.models.default, "policy": settings.decode.policy}
-    request = parse_config(json.dumps(said_here | config)).request(service.defaults)
+    request = parse_config(json.dumps(config)).request(service.defaults, service.policy)
     async with loaded(service, settings), service.open_stream(request, NAME) as stream:
         with shown(lags, as_json=as_json) as show:
 
