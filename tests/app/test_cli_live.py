@@ -28,6 +28,7 @@ ON_THE_WIRE = {
     "speech_ended",
     "final",
     "acknowledged",
+    "warning",
 }
 
 
@@ -92,7 +93,8 @@ def test_every_policy_can_be_chosen(sotto, policy):
 
 def test_a_server_says_the_same_as_this_machine(sotto, server):
     code, there, err = sotto(CLIP, "--speed", "0", "--url", server.host, "--model", "nano")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("sotto: nano is the small model")
     _, here, _ = sotto(CLIP, "--speed", "0")
     assert there == here
 
