@@ -107,6 +107,7 @@ class PcmReader:
             samples /= _S16_SCALE
         elif not np.isfinite(samples).all():
             raise BadAudio("expected finite pcm_f32le samples, got NaN or infinity")
+        np.clip(samples, -1.0, 1.0, out=samples)  # the sum over channels must stay finite too
         mono: Samples = samples.reshape(-1, self.format.channels).mean(axis=1, dtype=np.float32)
         return mono
 
