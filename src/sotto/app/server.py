@@ -107,7 +107,7 @@ async def _greet(service: Service, host: str, port: int) -> None:
         if status.state is ModelState.READY:
             log.info("model %s is ready after %.1f s", status.name, status.seconds_to_load or 0.0)
             if status.traits is not None and status.traits.notice:
-                log.warning("%s is %s", status.name, status.traits.notice)
+                log.warning("%s is %s (more: sotto models)", status.name, status.traits.notice)
         else:
             log.error("model %s: %s", status.name, status.error)
     try:
