@@ -1,9 +1,6 @@
 """Everything that can be configured, with its unit, and where each value was said.
 
-    flag  >  SOTTO_… in the environment  >  short names there (BEAM_SIZE …)  >  file  >  default
-
-The file is TOML: `--config`, else SOTTO_CONFIG, else ./sotto.toml, else
-~/.config/sotto/config.toml.
+flag  >  SOTTO_… in the environment  >  short names there (BEAM_SIZE …)  >  file  >  default
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -15,56 +17,37 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        registry = self.registry
-        self.sessions = Gauge(
-            "sotto_sessions", "Streams that are open now.", ["dialect"], registry=registry
-        )
-        self.sessions_total = Counter(
-            "sotto_sessions_opened", "Streams opened.", ["dialect"], registry=registry
-        )
-        self.files = Gauge(
-            "sotto_files", "Files that are being transcribed now.", registry=registry
-        )
-        self.files_total = Counter(
-            "sotto_files_done", "Files that were transcribed.", registry=registry
-        )
-        self.audio = Counter(
-            "sotto_audio_seconds", "Sound heard, in seconds.", ["kind"], registry=registry
-        )
-        self.words = Counter("sotto_words", "Words committed.", ["kind"], registry=registry)
-        self.commit_lag = Histogram(
+        gauge = partial(Gauge, registry=self.registry)
+        counter = partial(Counter, registry=self.registry)
+        times = partial(Histogram, registry=self.registry, buckets=SECONDS)
+        sizes = partial(Histogram, registry=self.registry, buckets=BATCHES)
+
+        self.sessions = gauge("sotto_sessions", "Streams that are open now.", ["dialect"])
+        self.sessions_total = counter("sotto_sessions_opened", "Streams opened.", ["dialect"])
+        self.files = gauge("sotto_files", "Files that are being transcribed now.")
+        self.files_total = counter("sotto_files_done", "Files that were transcribed.")
+        self.audio = counter("sotto_audio_seconds", "Sound heard, in seconds.", ["kind"])
+        self.words = counter("sotto_words", "Words committed.", ["kind"])
+        self.commit_lag = times(
             "sotto_commit_lag_audio_seconds",
             "Sound heard after a word's end when it was committed, in seconds.",
-            buckets=SECONDS,
-            registry=registry,
         )
-        self.batch_size = Histogram(
-            "sotto_batch_size", "Jobs in a batch.", ["model"], buckets=BATCHES, registry=registry
+        self.batch_size = sizes("sotto_batch_size", "Jobs in a batch.", ["model"])
+        self.decode_seconds = times(
+            "sotto_decode_seconds", "Time that the engine took for a batch.", ["model"]
         )
-        self.decode_seconds = Histogram(
-            "sotto_decode_seconds",
-            "Time that the engine took for a batch.",
-            ["model"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.queue_seconds = Histogram(
+        self.queue_seconds = times(
             "sotto_queue_seconds",
             "Time that a job waited for its batch.",
             ["model", "priority"],
-            buckets=SECONDS,
-            registry=registry,
         )
-        self.queue = Gauge("sotto_queue", "Jobs that wait.", ["model"], registry=registry)
-        self.jobs = Counter(
+        self.queue = gauge("sotto_queue", "Jobs that wait.", ["model"])
+        self.jobs = counter(
             "sotto_jobs",
             "Jobs by what became of them: done, withdrawn, failed.",
             ["model", "priority", "outcome"],
-            registry=registry,
         )
-        self.errors = Counter(
-            "sotto_errors", "Errors told to clients.", ["code"], registry=registry
-        )
+        self.errors = counter("sotto_errors", "Errors told to clients.", ["code"])
 
     def render(self) -> bytes:
         """All figures in Prometheus' text form."""
