@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FileChooser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -265,14 +266,16 @@ async def test_live_by_keyboard_alone(visit, spoken_clip, shot):
 async def test_files_by_keyboard_alone(visit, spoken_clip):
     clip, _ = spoken_clip
     page = await visit()
+    choosers: asyncio.Queue[FileChooser] = asyncio.Queue()
+    page.on("filechooser", choosers.put_nowait)  # long before the key: it takes its time
     await press_until(page, "#tab-live")
     await page.keyboard.press("ArrowRight")
     await expect(page.locator("#files")).to_be_visible()
     await expect(page.locator("#tab-files")).to_have_attribute("aria-selected", "true")
     await press_until(page, "[data-files=input]")
-    async with page.expect_file_chooser() as waiting:
-        await page.keyboard.press("Space")
-    await (await waiting.value).set_files(clip)
+    await page.keyboard.press("Space")
+    chooser = await asyncio.wait_for(choosers.get(), HEARD_MS / 1000)
+    await chooser.set_files(clip)
     await expect(files(page, "result")).to_be_visible(timeout=HEARD_MS)
     await press_until(page, "[data-files=transcript] .when")
     await page.keyboard.press("ArrowRight")
