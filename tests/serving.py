@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -68,3 +69,25 @@ def _await_models(host: str) -> None:
             assert error.code == 503
         time.sleep(0.05)
     raise AssertionError("no model was ready within 30 s")
+
+
+@contextmanager
+def watched() -> Iterator[list[logging.LogRecord]]:
+    """What uvicorn and Sotto log of exceptions that nobody foresaw.
+
+    A server that starts within takes uvicorn's part of it away: it configures its logs anew.
+    """
+    records: list[logging.LogRecord] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info:
+                records.append(record)
+
+    handler = Collect()
+    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "sotto", "asyncio")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield records
+    for logger in loggers:
+        logger.removeHandler(handler)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -48,3 +50,20 @@ def manifest(name: str) -> list[dict[str, str]]:
     folder = DATA / name
     lines = (folder / "manifest.jsonl").read_text().splitlines()
     return [entry | {"path": str(folder / entry["path"])} for entry in map(json.loads, lines)]
+
+
+def encoded(form: str, codec: str, rate: int, sample_format: str) -> bytes:
+    """The clip in another container and codec."""
+    pcm = pcm_s16le(CLIP)
+    out = io.BytesIO()
+    with av.open(out, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        resampler = av.AudioResampler(sample_format, "mono", rate)
+        frame = av.AudioFrame.from_ndarray(
+            np.frombuffer(pcm.data, "<i2").reshape(1, -1), format="s16", layout="mono"
+        )
+        frame.sample_rate, frame.time_base = pcm.rate, Fraction(1, pcm.rate)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return out.getvalue()

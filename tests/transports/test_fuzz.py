@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -24,7 +23,7 @@ from sotto.transcript.languages import LANGUAGES, parse_language
 from sotto.transcript.options import DecodeOptions, PolicyName, Task, one_of
 from sotto.transports.stream import Config, parse_command, parse_config
 from tests.listening import Heard, converse, listen
-from tests.serving import Served
+from tests.serving import Served, watched
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
 
 PROTOCOL = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
@@ -46,20 +45,8 @@ SLOW = settings(
 @pytest.fixture(autouse=True)
 def no_traceback(server: Served) -> Iterator[None]:
     """Nothing is raised in the server that nobody foresaw."""
-    records: list[logging.LogRecord] = []
-
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.exc_info:
-                records.append(record)
-
-    handler = Collect()
-    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "sotto", "asyncio")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    yield
-    for logger in loggers:
-        logger.removeHandler(handler)
+    with watched() as records:
+        yield
     assert records == []
 
 

@@ -35,7 +35,7 @@ from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.words import Segment, Transcript
 from sotto.transports.forms import MAX_FIELDS
 from sotto.transports.stream import error_to_json
-from tests.serving import Served, serving
+from tests.serving import Served, serving, watched
 from tests.speech import CLIP, CLIP_TEXT
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
@@ -52,28 +52,6 @@ def client(server: Served) -> Iterator[httpx2.Client]:
 def tracebacks(server: Served) -> Iterator[list[logging.LogRecord]]:
     with watched() as records:
         yield records
-
-
-@contextmanager
-def watched() -> Iterator[list[logging.LogRecord]]:
-    """What uvicorn and Sotto log of exceptions that nobody foresaw.
-
-    A server that starts within takes uvicorn's part of it away: it configures its logs anew.
-    """
-    records: list[logging.LogRecord] = []
-
-    class Collect(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.exc_info:
-                records.append(record)
-
-    handler = Collect()
-    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "sotto", "asyncio")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    yield records
-    for logger in loggers:
-        logger.removeHandler(handler)
 
 
 def transcribe(client: httpx2.Client) -> httpx2.Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from sotto.app.settings import load
 from sotto.runtime.service import FileRequest
 from sotto.transports.forms import MAX_HOTWORDS, MAX_PROMPT
 from tests.serving import Served, serving
-from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
+from tests.speech import CLIP, CLIP_TEXT, encoded, pcm_s16le
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 TRANSLATIONS = "/v1/audio/translations"
@@ -52,23 +51,6 @@ def error_of(response: httpx2.Response) -> dict[str, Any]:
     error: dict[str, Any] = response.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
     return error
-
-
-def encoded(form: str, codec: str, rate: int, sample_format: str) -> bytes:
-    """The clip in another container and codec."""
-    pcm = pcm_s16le(CLIP)
-    out = io.BytesIO()
-    with av.open(out, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono")
-        resampler = av.AudioResampler(sample_format, "mono", rate)
-        frame = av.AudioFrame.from_ndarray(
-            np.frombuffer(pcm.data, "<i2").reshape(1, -1), format="s16", layout="mono"
-        )
-        frame.sample_rate, frame.time_base = pcm.rate, Fraction(1, pcm.rate)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return out.getvalue()
 
 
 def test_json_is_the_plain_answer(client: httpx2.Client) -> None:

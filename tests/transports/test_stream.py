@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import resource
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from websockets.asyncio.client import connect
@@ -17,7 +14,7 @@ from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
 from tests.listening import Heard, converse, listen
 from tests.serving import Served, serving
-from tests.speech import CLIP, CLIP_TEXT, Pcm, pcm_s16le
+from tests.speech import CLIP, CLIP_TEXT, Pcm, encoded, pcm_s16le
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +31,6 @@ def resampled(clip: Pcm, rate: int, channels: int, form: str) -> bytes:
     if form == "pcm_f32le":
         return many.astype("<f4").tobytes()
     return (many * 32_767).astype("<i2").tobytes()
-
-
-def contained(clip: Pcm, name: str) -> bytes:
-    """The clip as Opus in a container that is written once, from front to back."""
-    out = io.BytesIO()
-    with av.open(out, "w", format=name) as container:
-        stream = container.add_stream("libopus", rate=48_000)
-        stream.layout = "mono"
-        resampler = av.AudioResampler("s16", "mono", 48_000)
-        frame = av.AudioFrame.from_ndarray(
-            np.frombuffer(clip.data, "<i2").reshape(1, -1), format="s16", layout="mono"
-        )
-        frame.sample_rate, frame.time_base = clip.rate, Fraction(1, clip.rate)
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return out.getvalue()
 
 
 def check(heard: Heard) -> None:
@@ -113,7 +93,7 @@ async def test_any_rate_channels_and_sample_format(
 
 @pytest.mark.parametrize("name", ["webm", "ogg"])
 async def test_a_browsers_containers(server: Served, clip: Pcm, name: str) -> None:
-    data = contained(clip, name)
+    data = encoded(name, "libopus", 48_000, "s16")
     pieces = [data[at : at + 1_000] for at in range(0, len(data), 1_000)]
     heard = await converse(server.stream, {"encoding": name}, pieces)
     check(heard)
