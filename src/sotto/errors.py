@@ -6,6 +6,7 @@
     │   ├── BadOption           a parameter with a wrong name, type or range
     │   │   ├── UnknownModel
     │   │   └── UnknownLanguage
+    │   ├── BadManifest         labelled data that is at fault, line by line
     │   ├── ProtocolViolation   a message that does not fit the dialect at this point
     │   ├── TooLarge            more bytes than the server takes
     │   ├── TooSlow             a client that does not read or does not send
@@ -21,6 +22,8 @@
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class SottoError(Exception):
@@ -75,6 +78,19 @@ class UnknownLanguage(BadOption):
 
     def __init__(self, given: str, expected: str) -> None:
         super().__init__("language", f"expected {expected}, got {given!r}")
+
+
+class BadManifest(CallerError):
+    """Labelled data that is at fault: the first hundred faults, each as `file:line: sentence`."""
+
+    code = "bad_manifest"
+    most = 100
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        more = len(faults) - self.most
+        rest = [f"and {more} more"] if more > 0 else []
+        super().__init__("\n".join(["the data is at fault", *faults[: self.most], *rest]))
+        self.faults = tuple(faults)
 
 
 class ProtocolViolation(CallerError):

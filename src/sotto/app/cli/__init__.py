@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import sotto
-from sotto.app.cli import config, live, models, serve, transcribe
+from sotto.app.cli import config, evaluate, live, models, serve, transcribe
 from sotto.errors import CallerError, SottoError
 
 OURS, CALLERS = 1, 2
@@ -28,6 +28,7 @@ app.command("serve", help=serve.HELP)(serve.serve)
 app.command("transcribe", help=transcribe.HELP)(transcribe.transcribe)
 app.command("live", help=live.HELP)(live.live)
 app.add_typer(models.app)
+app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.command("config", help=config.HELP)(config.config)
 
 

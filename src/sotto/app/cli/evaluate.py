@@ -1,0 +1,118 @@
+"""`sotto evaluate`: how well a model hears labelled speech."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sotto.training.report import Outcome, Report
+
+WORST = 5
+"""Utterances that the terminal shows; the report has more."""
+
+HELP = """Measure how well a model hears labelled speech.
+
+Each clip is heard whole, as `sotto transcribe` does, and as a stream, as a
+client's would be. A manifest is JSON lines, with path and text; a folder is
+taken for the manifest.jsonl in it.
+
+[bold]Examples[/bold]
+
+  sotto evaluate nano data/digits
+  sotto evaluate small talks.jsonl --split eval --limit 100
+  sotto evaluate runs/x/export data/a data/b --output report
+"""
+
+
+def evaluate(  # noqa: PLR0913, PLR0917 - a command's options, each by name
+    ctx: typer.Context,
+    model: Annotated[
+        str, typer.Argument(help="A name of `sotto models list`, a hub id, or a folder.")
+    ],
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA...", help="Manifests, or folders that hold one.")
+    ],
+    split: Annotated[
+        str | None, typer.Option(help="Only clips of train, dev or eval; all if not given.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N clips of each set.")
+    ] = None,
+    streamed: Annotated[
+        bool, typer.Option("--streamed/--no-streamed", help="Whether to hear streams too.")
+    ] = True,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Write report.json and report.html."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Check the data, hear every clip, tell what was found."""
+    from sotto.app.build import build_service
+    from sotto.app.cli.local import loaded, run, settings_for
+    from sotto.app.evaluate import Examiner, Wanted, make_folder, read_sets, write_report
+    from sotto.clock import SystemClock
+
+    sets = read_sets(data, Wanted(split, limit))
+    if output is not None:
+        make_folder(output)
+    settings = settings_for([], model, ctx.obj)
+    service = build_service(settings)
+    examiner = Examiner(service, settings.models.default, SystemClock(), streamed=streamed)
+
+    async def work() -> Report:
+        async with loaded(service, settings):
+            with _progress(sum(len(manifest.entries) for manifest in sets)) as tell:
+                return await examiner.examine(sets, tell)
+
+    report = run(work())
+    if output is not None:
+        write_report(report, output)
+    (_print_json if as_json else _print)(report)
+
+
+def _print_json(report: Report) -> None:
+    import json
+
+    typer.echo(json.dumps(report.json(), ensure_ascii=False, indent=1))
+
+
+def _print(report: Report) -> None:
+    from sotto.app.cli.table import print_table
+    from sotto.training.report import HEAD, rows, side_by_side, takes
+
+    print_table(HEAD, rows(report))
+    if report.total.difference is not None:
+        typer.echo(f"\nstreamed against offline: {report.total.difference:+.2f} points of WER")
+    for clip in report.worst(WORST):
+        typer.echo(f"\n{clip.set}/{clip.entry.name}")
+        for way, take in takes(clip).items():
+            said, heard = side_by_side(take.alignment)
+            typer.echo(f"  said      {said}\n  {way:8}  {heard}")
+
+
+@contextmanager
+def _progress(clips: int) -> Iterator[Callable[[Outcome], None]]:
+    """Gives what is to be told each clip; a bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda outcome: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    title = TextColumn("{task.description}", markup=False)
+    columns = (title, BarColumn(), MofNCompleteColumn(), TimeLeft())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("clips", total=clips)
+
+        def tell(outcome: Outcome) -> None:
+            bar.update(task, advance=1, description=outcome.set)
+
+        yield tell

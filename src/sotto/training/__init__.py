@@ -1,0 +1,1 @@
+"""The learning loop: data that is labelled, and how well a model hears it."""
