@@ -54,6 +54,15 @@ async def _text(server: Served, path: Path) -> str:
     return (await server.service.transcribe_file(path, FileRequest())).text
 
 
+async def test_a_word_without_air_around_it_is_heard(server: Served) -> None:
+    """Clips of 0.3 to 0.7 s, cut tight: silence is added where the stream has none."""
+    clips = manifest("digits")[::25]
+    heard = [await transcribe(server, Path(entry["path"])) for entry in clips]
+    right = sum(text == entry["text"] for text, entry in zip(heard, clips, strict=True))
+    assert len(clips) == 100
+    assert right >= 70
+
+
 async def test_no_set_of_non_speech_gives_a_word(server: Served) -> None:
     for entry in manifest("noise"):
         if entry["kind"] != "noise":

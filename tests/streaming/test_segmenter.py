@@ -46,9 +46,16 @@ def test_the_next_utterance_does_not_reach_into_the_last_one() -> None:
     assert second.start >= ended.end
 
 
-def test_flush_ends_at_the_last_frame_at_the_latest() -> None:
-    (_, ended) = run([0.9] * 33)
-    assert ended == Ended(end=33, at=33)
+def test_flush_ends_at_the_last_frame_and_says_how_much_silence_is_missing() -> None:
+    (_, ended) = run([0.0] * 100 + [0.9] * 33)
+    assert ended == Ended(end=133, at=133, missing=33)  # 30 + 33 + 20 → 96 frames
+    (_, ended) = run([0.0] * 100 + [0.9] * 33 + [0.0] * 40)
+    assert ended == Ended(end=166, at=133, missing=0)
+
+
+def test_before_the_stream_there_was_silence() -> None:
+    (began, _) = run([0.0] * 10 + [0.9] * 33)
+    assert began == Began(start=-20, at=10)
 
 
 def test_too_long_speech_is_cut_where_it_is_weakest() -> None:
@@ -86,7 +93,7 @@ def test_utterances_are_ordered_bounded_and_do_not_overlap(
         if isinstance(a, Began) and isinstance(b, Ended)
     ]
     for start, end in spans:
-        assert 0 <= start < end <= len(speech)
+        assert -30 <= start < end <= len(speech)
         assert end - start <= longest
     for (_, end), (start, _) in pairwise(spans):
         assert end <= start
@@ -99,5 +106,5 @@ def test_earliest_never_passes_what_an_utterance_still_needs(speech: list[float]
     for p in speech:
         for boundary in segmenter.step(p):
             if isinstance(boundary, Began):
-                assert boundary.start >= kept
+                assert max(boundary.start, 0) >= kept
         kept = max(kept, segmenter.earliest)

@@ -150,6 +150,29 @@ def test_long_speech_is_cut_without_losing_a_word(count: int, gap: int, file: bo
     assert texts(heard(events)) == [word for word, _, _ in words]
 
 
+@settings(max_examples=50)
+@given(st.integers(1, 30), st.sampled_from([10, 25]), POLICIES, st.data())
+def test_long_speech_is_cut_right_by_a_slow_engine_too(
+    count: int, gap: int, policy: Policy, data: st.DataObject
+) -> None:
+    each = 40 + gap
+    words = [(VOCABULARY[i % 26], i * each, i * each + 40) for i in range(count)]
+    session = Session(Traits(audio_context=AudioContext.EXACT), options(policy, max_utterance=400))
+    driver = SlowDriver(session, OracleEngine())
+    for chunk in cut(speak(words, count * each + 80), [20] * (count * each // 20)):
+        driver.act(session.receive(chunk))
+        match data.draw(st.sampled_from(["wait", "begin", "answer"])):
+            case "begin":
+                driver.begin()
+            case "answer":
+                driver.answer()
+    driver.act(session.finish())
+    while not driver.is_idle:
+        driver.answer()
+    check_promises(driver.events)
+    assert texts(heard(driver.events)) == [word for word, _, _ in words]
+
+
 def test_silence_gives_no_events() -> None:
     silence = MelChunk(0, np.zeros((6_000, 80), np.float32), np.zeros(6_000, np.float32))
     engine = OracleEngine()

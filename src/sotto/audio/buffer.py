@@ -6,6 +6,9 @@ import numpy as np
 
 from sotto.audio.chunk import Mel, MelChunk, Speech
 
+SILENCE = -10.0
+"""Raw log10 mel of digital silence: Whisper's floor of 1e-10."""
+
 
 class FrameBuffer:
     """Frames by their number on the session's clock; the oldest are forgotten when told so."""
@@ -43,14 +46,19 @@ class FrameBuffer:
         mel[:kept], speech[:kept] = self._mel[:kept], self._speech[:kept]
         self._mel, self._speech = mel, speech
 
-    def window(self, start: int, end: int) -> MelChunk:
-        """A copy of the frames from `start` to before `end`, all of which must be kept."""
-        if not self._first <= start <= end <= self._end:
+    def window(self, start: int, end: int, *, missing: int = 0) -> MelChunk:
+        """A copy of the frames from `start` to before `end`, all of which must be kept.
+
+        Before frame 0 there is silence, and `missing` frames of it are added at the end.
+        """
+        if not (self._first <= max(start, 0) <= end <= self._end):
             raise ValueError(
                 f"expected frames within {self._first}..{self._end}, got {start}..{end}"
             )
-        lo, hi = start - self._first, end - self._first
-        return MelChunk(start, self._mel[lo:hi].copy(), self._speech[lo:hi].copy())
+        lo, hi = max(start, 0) - self._first, end - self._first
+        air = ((max(-start, 0), missing), (0, 0))
+        mel = np.pad(self._mel[lo:hi], air, constant_values=SILENCE)
+        return MelChunk(start, mel, np.pad(self._speech[lo:hi], air[0]))
 
     def forget(self, before: int) -> None:
         """Frames before this one will not be asked for again."""

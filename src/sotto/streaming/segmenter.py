@@ -46,7 +46,10 @@ class SegmenterOptions:
 
 @dataclass(frozen=True)
 class Began:
-    """An utterance is open from frame `start`; its first speech is at `at`."""
+    """An utterance is open from frame `start`; its first speech is at `at`.
+
+    At the beginning of a stream `start` is negative: there was silence before it.
+    """
 
     start: int
     at: int
@@ -58,6 +61,8 @@ class Ended:
 
     end: int
     at: int
+    missing: int = 0
+    """Frames of silence that its window should have at its end, and that did not come."""
 
 
 Boundary: TypeAlias = Began | Ended
@@ -80,16 +85,21 @@ class Segmenter:
         self._onset = 0
         self._start = 0
         self._speech_end = 0
-        self._last_end = 0
+        self._last_end = -options.pre_roll
         self._since_start: list[float] = []
+        self._settled = 0
+
+    def settle(self, end: int) -> None:
+        """Words up to this frame are committed: the open utterance is not cut before it."""
+        self._settled = end
 
     @property
     def earliest(self) -> int:
         """The first frame that may still belong to an utterance that is not over."""
         if self._state in (_State.SPEAKING, _State.STOPPING):
-            return self._start
+            return max(self._start, 0)
         onset = self._onset if self._state is _State.STARTING else self._frame
-        return max(onset - self.options.pre_roll, self._last_end)
+        return max(onset - self.options.pre_roll, self._last_end, 0)
 
     def step(self, speech: float) -> list[Boundary]:
         """The boundaries that this frame's probability of speech decides."""
@@ -132,23 +142,27 @@ class Segmenter:
 
     def _end_in_silence(self) -> Ended:
         length = self._speech_end + self.options.post_roll - self._start
-        whole = -(-length // BUCKET) * BUCKET
-        return self._end(min(self._start + whole, self._frame))
+        whole = self._start - (-length // BUCKET) * BUCKET
+        end = min(whole, self._frame)
+        return self._end(end, missing=whole - end)
 
-    def _end(self, end: int) -> Ended:
+    def _end(self, end: int, *, missing: int = 0) -> Ended:
         self._state, self._last_end = _State.QUIET, end
-        return Ended(end, min(self._speech_end, end))
+        return Ended(end, min(self._speech_end, end), missing)
 
     def _cut(self) -> list[Boundary]:
-        """End at the weakest 100 ms of the last third, and go on from there."""
+        """End at the weakest 100 ms of the last third that is not settled, and go on from there."""
         if self._state is _State.STOPPING:
             return [self._end_in_silence()]
         probabilities = np.asarray(self._since_start, np.float64)
-        first = 2 * len(probabilities) // 3
-        smooth = np.convolve(probabilities[first:], np.full(10, 0.1), mode="valid")
-        whole = (first + 5 + int(np.argmin(smooth))) // BUCKET * BUCKET
-        ended = self._end(self._start + whole)
-        rest = self._since_start[whole:]
+        first = max(2 * len(probabilities) // 3, self._settled - self._start - 5)
+        if first > len(probabilities) - 10:
+            cut = len(probabilities)
+        else:
+            smooth = np.convolve(probabilities[first:], np.full(10, 0.1), mode="valid")
+            cut = first + 5 + int(np.argmin(smooth))  # in any frame: a BUCKET may end in a word
+        ended = self._end(self._start + cut)
+        rest = self._since_start[cut:]
         return [ended, self._begin(ended.end, ended.end, rest)]
 
     def flush(self) -> Ended | None:

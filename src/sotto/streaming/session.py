@@ -143,9 +143,9 @@ class Session:
                 utterance = Utterance(number, start, window_start=start, seen=start)
                 self._utterances.append(utterance)
                 yield Emit(SpeechStarted(number, at))
-            case Ended(end, at):
+            case Ended(end, at, missing):
                 utterance = self._utterances[-1]
-                utterance.end = end
+                utterance.end, utterance.missing = end, missing
                 yield Emit(SpeechEnded(utterance.id, at))
 
     def _forget(self) -> None:
@@ -184,8 +184,8 @@ class Session:
 
     def _plan_ahead(self) -> Iterator[Action]:
         """Finals of a file, packed into whole windows where the encoder pays for 30 s anyway."""
-        exact = self._context() is AudioContext.EXACT
-        limit = 0 if exact else WINDOW_FRAMES
+        context = self._options.decode.audio_context or self._traits.audio_context
+        limit = 0 if context is AudioContext.EXACT else WINDOW_FRAMES
         while len(self._flights) < self._options.lookahead:
             out = {p.utterance.id for f in self._flights.values() for p in f.pieces}
             waiting = [
@@ -205,7 +205,7 @@ class Session:
 
     @staticmethod
     def _is_empty(pieces: list[Piece]) -> bool:
-        return pieces[-1].offset + pieces[-1].end - pieces[-1].start < LEAST_WINDOW
+        return sum(piece.end - piece.start for piece in pieces) < LEAST_WINDOW
 
     def _close_empty(self, pieces: list[Piece]) -> Iterator[Action]:
         """All that was said is committed already: a window that slid on reached the end."""
@@ -215,7 +215,9 @@ class Session:
 
     def _decode(self, pieces: tuple[Piece, ...], priority: Priority) -> Decode:
         first = pieces[0].utterance
-        parts = [self._buffer.window(piece.start, piece.end) for piece in pieces]
+        parts = [
+            self._buffer.window(piece.start, piece.end, missing=piece.missing) for piece in pieces
+        ]
         self._jobs += 1
         job = DecodeJob(
             id=self._jobs,
@@ -241,9 +243,6 @@ class Session:
             return ""
         return (self._text + utterance.left)[-CONTEXT_CHARACTERS:]
 
-    def _context(self) -> AudioContext:
-        return self._options.decode.audio_context or self._traits.audio_context
-
     # ---- what was heard
 
     def _wants_second_look(self, flight: Flight, heard: Hypothesis, verdict: Verdict) -> bool:
@@ -265,8 +264,9 @@ class Session:
         utterance.language = utterance.language or self._language.learn(hypothesis)
         tail = utterance.hear(verdict.tail, piece.start)
         safe = 0 if verdict.suspicion else policy.commit(utterance.history, piece.end)
-        if safe:
+        if safe := min(safe, utterance.own(tail)):
             yield Emit(Committed(utterance.id, utterance.commit(safe)))
+            self._segmenter.settle(utterance.committed[-1].end)
         shown = tuple(heard.word for heard in tail[safe:])
         if shown != utterance.shown:
             utterance.shown = shown

@@ -30,6 +30,8 @@ class Utterance:
     """Where the next decode begins; moves only under a policy that slides."""
     end: int | None = None
     """None while it is open."""
+    missing: int = 0
+    """Frames of silence that its last window needs behind `end`."""
     language: str | None = None
     """Once it is known."""
     committed: list[Word] = field(default_factory=list)
@@ -51,13 +53,17 @@ class Utterance:
     def hear(self, tail: Iterable[HeardWord], offset: int) -> Tail:
         """A tail on the session's clock, its times after those of the committed words."""
         heard: list[HeardWord] = []
-        at = self.committed[-1].end if self.committed else self.start
+        at = self.committed[-1].end if self.committed else max(self.start, 0)
         for item in tail:
             start = max(item.word.start + offset, at)
             at = max(item.word.end + offset, start)
             heard.append(replace(item, word=replace(item.word, start=start, end=at)))
         self.history = [*self.history[1 - HISTORY :], tuple(heard)]
         return tuple(heard)
+
+    def own(self, tail: Tail) -> int:
+        """How many words of the tail are its own: it may have been cut since it asked for them."""
+        return sum(1 for heard in tail if self.end is None or heard.word.end <= self.end)
 
     def commit(self, count: int) -> tuple[Word, ...]:
         """Make the first words of the newest tail final, and forget them in the older ones."""
@@ -89,7 +95,7 @@ class Utterance:
         heard = hypothesis or NOTHING_MORE
         self.final = Segment(
             id=self.id,
-            start=self.start,
+            start=max(self.start, 0),
             end=self.end,
             words=tuple(self.committed),
             language=self.language or language,
@@ -112,6 +118,13 @@ class Piece:
     end: int
     offset: int
     """Where it begins in the window."""
+    missing: int = 0
+    """Frames of silence behind `end`."""
+
+    @property
+    def length(self) -> int:
+        """Frames that it takes in the window."""
+        return self.end + self.missing - self.start
 
 
 @dataclass
@@ -137,11 +150,11 @@ def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
     used = 0
     for utterance in utterances:
         assert utterance.end is not None
-        length = utterance.end - utterance.window_start
-        if pieces and used + length > limit:
+        piece = Piece(utterance, utterance.window_start, utterance.end, used, utterance.missing)
+        if pieces and used + piece.length > limit:
             break
-        pieces.append(Piece(utterance, utterance.window_start, utterance.end, used))
-        used += length
+        pieces.append(piece)
+        used += piece.length
     return pieces
 
 
