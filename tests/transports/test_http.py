@@ -1,25 +1,18 @@
-"""The HTTP side as a whole: page, status, figures, errors, limits, and clients that vanish."""
+"""The HTTP side as a whole: page, status, figures, errors."""
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
-import logging
 import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import av
 import httpx2
-import numpy as np
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from sotto import errors
 from sotto.app.build import build_service
@@ -35,36 +28,19 @@ from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.words import Segment, Transcript
 from sotto.transports.forms import MAX_FIELDS
 from sotto.transports.stream import error_to_json
+from tests.asking import (
+    TRANSCRIPTIONS,
+    answer_on,
+    connect,
+    error_of,
+    eventually,
+    figures,
+    transcribe,
+)
 from tests.serving import Served, serving, watched
 from tests.speech import CLIP, CLIP_TEXT
 
-TRANSCRIPTIONS = "/v1/audio/transcriptions"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
-
-
-@pytest.fixture
-def client(server: Served) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=server.url, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture
-def tracebacks(server: Served) -> Iterator[list[logging.LogRecord]]:
-    with watched() as records:
-        yield records
-
-
-def transcribe(client: httpx2.Client) -> httpx2.Response:
-    return client.post(TRANSCRIPTIONS, files={"file": ("clip", CLIP.read_bytes())})
-
-
-def error_of(response: httpx2.Response) -> dict[str, Any]:
-    assert response.headers["content-type"] == "application/json"
-    error: dict[str, Any] = response.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert "Traceback" not in response.text
-    return error
-
 
 # ---- page, documentation, status
 
@@ -125,17 +101,6 @@ def test_alive_and_ready(client: httpx2.Client) -> None:
     assert client.get("/ready").json() == {"status": "ready", "models": ["nano"]}
 
 
-def figures(client: httpx2.Client) -> dict[tuple[str, ...], float]:
-    """Name and labels → value of each sample of /metrics."""
-    response = client.get("/metrics")
-    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
-    return {
-        (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(response.text)
-        for sample in family.samples
-    }
-
-
 def test_figures_count_a_file(client: httpx2.Client) -> None:
     before = figures(client)
     assert transcribe(client).json() == {"text": CLIP_TEXT}
@@ -168,16 +133,6 @@ def listening(settings: Settings, service: Service) -> Iterator[tuple[str, Servi
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; fail where it does not within a minute."""
-    waiting = threading.Event()
-    for _ in range(6_000):
-        if condition():
-            return
-        waiting.wait(0.01)
-    pytest.fail("it never came true")
 
 
 def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
@@ -429,133 +384,3 @@ def test_every_error_has_its_status_and_close_code(kind: type[SottoError]) -> No
 def test_every_documented_code_is_some_errors() -> None:
     codes = {kind.code for kind in kinds()}
     assert set().union(*documented().values()) <= codes
-
-
-# ---- limits and clients that vanish
-
-
-def connect(host: str) -> socket.socket:
-    name, port = host.split(":")
-    return socket.create_connection((name, int(port)), timeout=60)
-
-
-def answer_on(wire: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of one response with a Content-Length."""
-    with wire.makefile("rb") as lines:
-        status = int(lines.readline().split()[1])
-        headers = {}
-        while line := lines.readline().strip():
-            name, _, value = line.decode().partition(": ")
-            headers[name.lower()] = value
-        return status, headers, lines.read(int(headers["content-length"]))
-
-
-HEAD = b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: sotto\r\n"
-FORM = b"Content-Type: multipart/form-data; boundary=b\r\n"
-PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="clip"\r\n\r\n'
-
-
-@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
-def test_a_body_that_says_it_is_too_large_is_refused_unread(server: Served, expect: bytes) -> None:
-    with closing(connect(server.host)) as wire:
-        wire.sendall(HEAD + FORM + expect + b"Content-Length: 1000000000000\r\n\r\n")
-        status, _, body = answer_on(wire)
-    assert status == 413
-    error = json.loads(body)["error"]
-    assert (error["code"], error["type"]) == ("too_large", "invalid_request_error")
-    assert error["message"].startswith("expected a body of at most 2,147,483,648 bytes")
-
-
-def test_a_body_that_turns_out_too_large_is_refused() -> None:
-    flags = [Flag("--max-upload", "server.max_upload_bytes", 50_000)]
-    with serving(load(flags, environ={})) as served:
-        with closing(connect(served.host)) as wire:
-            wire.sendall(HEAD + FORM + b"Transfer-Encoding: chunked\r\n\r\n")
-            for piece in [PART, *[bytes(10_000)] * 6]:
-                wire.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
-            status, _, body = answer_on(wire)  # there is no last chunk: it did not wait for one
-        assert status == 413
-        assert json.loads(body)["error"]["code"] == "too_large"
-        with httpx2.Client(base_url=served.url, timeout=60) as client:
-            small = {"file": ("clip", CLIP.read_bytes()[:40_000])}
-            assert client.post(TRANSCRIPTIONS, files=small).status_code == 200
-
-
-def test_an_uploader_that_vanishes_leaves_nothing(
-    client: httpx2.Client, server: Served, tracebacks: list[logging.LogRecord]
-) -> None:
-    done = figures(client)["sotto_files_done_total",]
-    for announced in (b"Content-Length: 3000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"):
-        with closing(connect(server.host)) as wire:
-            wire.sendall(HEAD + FORM + announced)
-            wire.sendall(b"2000\r\n" + PART + bytes(4_000) if b"chunked" in announced else PART)
-    assert transcribe(client).json() == {"text": CLIP_TEXT}
-    assert figures(client)["sotto_files_done_total",] == done + 1
-    assert server.service.open_files == 0
-    assert tracebacks == []
-
-
-@pytest.fixture(scope="module")
-def two_hours() -> bytes:
-    """Of silence, as FLAC: more than what a form's parser keeps in memory."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="flac") as container:
-        stream = container.add_stream("flac", rate=16_000, layout="mono")
-        for number in range(120):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960_000), "<i2"), "s16", "mono")
-            frame.sample_rate, frame.pts = 16_000, number * 960_000
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("path", [b"/v1/audio/transcriptions", b"/transcribe"])
-def test_nothing_is_decoded_for_a_client_that_vanished(
-    client: httpx2.Client,
-    server: Served,
-    tracebacks: list[logging.LogRecord],
-    two_hours: bytes,
-    path: bytes,
-) -> None:
-    heard, gone = ("sotto_audio_seconds_total", "file"), ("sotto_errors_total", "gone")
-    before = figures(client)
-    body = PART + two_hours + b"\r\n--b--\r\n"
-    with closing(connect(server.host)) as wire:
-        wire.sendall(HEAD.replace(TRANSCRIPTIONS.encode(), path) + FORM)
-        wire.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        eventually(lambda: figures(client).get(heard, 0.0) > before.get(heard, 0.0))
-        assert server.service.open_files == 1
-    eventually(lambda: server.service.open_files == 0)
-    after = figures(client)
-    assert after[heard] - before.get(heard, 0.0) < 3_600
-    assert after["sotto_files_done_total",] == before["sotto_files_done_total",]
-    assert after[gone] == before.get(gone, 0.0) + 1
-    assert after["sotto_files",] == 0
-    assert {status.in_use for status in server.service.models.snapshot()} == {0}
-    assert transcribe(client).json() == {"text": CLIP_TEXT}
-    assert tracebacks == []
-
-
-async def test_many_files_at_once_do_not_mix(server: Served) -> None:
-    sound = {"file": ("clip", CLIP.read_bytes())}
-    async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-        answers = await asyncio.gather(
-            *(client.post(TRANSCRIPTIONS, files=sound) for _ in range(12))
-        )
-    assert [answer.json() for answer in answers] == [{"text": CLIP_TEXT}] * 12
-    assert server.service.open_files == 0
-
-
-async def test_one_file_too_many_is_told_to_come_back(server: Served) -> None:
-    limits = server.service.limits
-    server.service.limits = replace(limits, max_files=0)
-    try:
-        async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:
-            response = await client.post(
-                TRANSCRIPTIONS, files={"file": ("clip", CLIP.read_bytes())}
-            )
-    finally:
-        server.service.limits = limits
-    assert response.status_code == 503
-    assert response.headers["retry-after"] == "1"
-    assert error_of(response)["code"] == "overloaded"
