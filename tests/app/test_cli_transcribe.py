@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from functools import partial
@@ -30,9 +31,9 @@ def test_nothing_but_the_words(sotto):
 
 def test_subtitles(sotto):
     _, srt, _ = sotto(CLIP, "--format", "srt")
-    assert srt.startswith("1\n00:00:00,000 --> 00:00:00,600\nnine\n\n2\n")
+    assert re.match(r"1\n00:00:00,000 --> 00:00:00,[5-8]\d0\nnine\n\n2\n", srt)
     _, vtt, _ = sotto(CLIP, "-f", "vtt")
-    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:00.600\nnine\n")
+    assert re.match(r"WEBVTT\n\n00:00:00\.000 --> 00:00:00\.[5-8]\d0\nnine\n", vtt)
 
 
 def test_json_has_words_only_where_they_are_asked_for(sotto):
@@ -56,7 +57,7 @@ def test_verbose_json(sotto):
 def test_txt_with_times_is_a_line_per_segment(sotto):
     _, out, _ = sotto(CLIP, "--word-timestamps")
     lines = out.splitlines()
-    assert lines[0] == "[00:00.00 → 00:00.96] nine"
+    assert re.fullmatch(r"\[00:00\.00 → 00:0[01]\.\d\d\] nine", lines[0])
     assert " ".join(line.partition("] ")[2] for line in lines) == CLIP_TEXT
 
 

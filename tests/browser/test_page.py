@@ -152,7 +152,7 @@ async def test_a_second_stream_follows_the_first(visit, spoken_clip):
         "all => all.map(each => Number(each.dateTime.slice(2, -1)))"
     )
     assert starts == sorted(starts)
-    assert starts[-1] > 5
+    assert starts[-1] > 4.5  # the clip's length
 
 
 async def test_upload_by_input(visit, spoken_clip, shot):
