@@ -74,6 +74,24 @@ def check_promises(events: list[Event]) -> None:
     assert all(a.start <= b.start and a.end <= b.end for a, b in pairwise(spoken))
 
 
+def play_slowly(session: Session, sound: MelChunk, piece: int, data: st.DataObject) -> list[Event]:
+    """The events where after each piece the engine waits, begins or answers, as is drawn."""
+    driver = SlowDriver(session, OracleEngine())
+    for chunk in cut(sound, [piece] * (len(sound) // piece)):
+        driver.act(session.receive(chunk))
+        match data.draw(st.sampled_from(["wait", "begin", "answer"])):
+            case "begin":
+                driver.begin()
+            case "answer":
+                driver.answer()
+    driver.act(session.finish())
+    while not driver.is_idle:
+        driver.answer()
+    assert session.is_done
+    check_promises(driver.events)
+    return driver.events
+
+
 @given(scripts(), POLICIES)
 def test_every_word_comes_out_once(script: tuple[Script, int], policy: Policy) -> None:
     words, length = script
@@ -101,20 +119,8 @@ def test_a_slow_engine_loses_and_changes_nothing(
 ) -> None:
     words, length = script
     session = Session(Traits(audio_context=AudioContext.EXACT), options(policy))
-    driver = SlowDriver(session, OracleEngine())
-    for chunk in cut(speak(words, length), [30] * (length // 30)):
-        driver.act(session.receive(chunk))
-        match data.draw(st.sampled_from(["wait", "begin", "answer"])):
-            case "begin":
-                driver.begin()
-            case "answer":
-                driver.answer()
-    driver.act(session.finish())
-    while not driver.is_idle:
-        driver.answer()
-    assert session.is_done
-    check_promises(driver.events)
-    assert texts(heard(driver.events)) == [word for word, _, _ in words]
+    events = play_slowly(session, speak(words, length), 30, data)
+    assert texts(heard(events)) == [word for word, _, _ in words]
 
 
 @given(scripts(), st.sampled_from(AudioContext), st.booleans())
@@ -158,19 +164,42 @@ def test_long_speech_is_cut_right_by_a_slow_engine_too(
     each = 40 + gap
     words = [(VOCABULARY[i % 26], i * each, i * each + 40) for i in range(count)]
     session = Session(Traits(audio_context=AudioContext.EXACT), options(policy, max_utterance=400))
+    events = play_slowly(session, speak(words, count * each + 80), 20, data)
+    assert texts(heard(events)) == [word for word, _, _ in words]
+
+
+def test_a_late_partial_does_not_commit_what_was_cut_off_meanwhile() -> None:
+    words = [(VOCABULARY[i], i * 50, i * 50 + 40) for i in range(10)]
+    sound = speak(words, 600)
+    session = Session(Traits(audio_context=AudioContext.EXACT), options(max_utterance=400))
     driver = SlowDriver(session, OracleEngine())
-    for chunk in cut(speak(words, count * each + 80), [20] * (count * each // 20)):
+    for chunk in cut(sound.between(0, 340), [10] * 33):
         driver.act(session.receive(chunk))
-        match data.draw(st.sampled_from(["wait", "begin", "answer"])):
-            case "begin":
-                driver.begin()
-            case "answer":
-                driver.answer()
+        driver.answer()
+    driver.act(session.receive(sound.between(340, 360)))
+    driver.begin()  # its window reaches past the place where the utterance is about to be cut
+    driver.act(session.receive(sound.between(360, 600)))
     driver.act(session.finish())
     while not driver.is_idle:
         driver.answer()
     check_promises(driver.events)
+    assert len([e for e in driver.events if isinstance(e, Final)]) == 2
     assert texts(heard(driver.events)) == [word for word, _, _ in words]
+
+
+def test_while_a_decode_runs_no_other_is_offered_again_and_again() -> None:
+    sound = speak([(VOCABULARY[i], i * 50, i * 50 + 40) for i in range(8)], 400)
+    session = Session(Traits(audio_context=AudioContext.EXACT), options())
+    driver = SlowDriver(session, OracleEngine())
+    driver.act(session.receive(sound.between(0, 30)))
+    driver.begin()
+    driver.act(session.receive(sound.between(30, 90)))
+    assert driver.refused == 1
+    driver.answer()
+    assert not driver.is_idle  # what was refused is asked for as soon as it can be
+    driver.begin()
+    driver.act(session.receive(sound.between(90, 400)))
+    assert driver.refused == 2
 
 
 def test_silence_gives_no_events() -> None:
