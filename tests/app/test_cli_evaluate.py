@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import wave
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,10 @@ import pytest
 
 from tests.speech import CLIP, CLIP_TEXT, DATA, needs_data
 from tests.terminal import on_a_terminal
+
+needs_english = pytest.mark.skipif(
+    find_spec("whisper_normalizer") is None, reason="whisper-normalizer is not installed"
+)
 
 
 @pytest.fixture
@@ -49,6 +55,7 @@ def test_the_table(sotto, data):
         assert counts == f"calls {way} 1 7 28.57 24.24 1 1 0 0 in 0.2 min".split()
     assert lines[3:] == [
         "",
+        "normalization: basic",
         "streamed against offline: +0.00 points of WER",
         "",
         "calls/wrong.flac",
@@ -90,6 +97,40 @@ def test_a_report_is_written_whole(sotto, data, tmp_path):
     assert page.endswith("</html>\n")
     assert "calls/wrong.flac" in page
     assert "://" not in page
+
+
+@needs_english
+def test_whispers_normalization_makes_a_string_of_digits_one_word(sotto, data, tmp_path):
+    asked = ("--split", "eval", "--normalization", "english", "--output", tmp_path / "report")
+    _, out, err = sotto(data, *asked)
+    lines = out.splitlines()
+    assert err == ""
+    assert lines[1].startswith("calls  offline   1           1      100.00  28.57  1    0    0  ")
+    assert "normalization: english" in lines
+    assert lines[-2:] == ["  said      9268310", "  both      925831"]
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (report["normalization"], report["total"]["words"]) == ("english", 1)
+    assert "Normalization: english." in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_clips_without_a_language_are_not_taken_for_english(sotto, data):
+    _, out, _ = sotto(data, "--limit", 1, "--no-streamed", "--normalization", "auto", "--json")
+    assert json.loads(out)["normalization"] == "basic"
+
+
+def test_a_normalization_that_there_is_not(sotto, data):
+    code, out, err = sotto(data, "--normalization", "german")
+    assert (code, out) == (2, "")
+    assert err == "sotto: expected one of basic, english, auto, got 'german'\n"
+
+
+def test_without_the_library_nothing_is_heard(sotto, data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "whisper_normalizer", None)
+    monkeypatch.setitem(sys.modules, "whisper_normalizer.english", None)
+    code, out, err = sotto(data, "--normalization", "english", "--output", tmp_path / "report")
+    assert (code, out) == (2, "")
+    assert err.endswith("got none: pip install 'sotto[train]'\n")
+    assert not (tmp_path / "report").exists()
 
 
 def test_sets_of_one_name_stay_apart(sotto, data, tmp_path):

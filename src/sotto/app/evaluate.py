@@ -16,9 +16,10 @@ from sotto.runtime.door import Ear
 from sotto.runtime.intake import hear_file
 from sotto.runtime.replay import replay
 from sotto.runtime.service import FileRequest, Service, StreamRequest
+from sotto.training.evaluation.normalization import BASIC, Normalization
+from sotto.training.evaluation.page import page
+from sotto.training.evaluation.report import Outcome, Report, Take
 from sotto.training.manifest import Choose, Entry, Manifest, check_manifests
-from sotto.training.page import page
-from sotto.training.report import Outcome, Report, Take
 from sotto.transcript.options import DecodeOptions, StreamOptions
 from sotto.transcript.words import Transcript
 
@@ -67,6 +68,8 @@ class Examiner:
     clock: Clock
     streamed: bool = True
     """Whether each clip is heard as a stream too."""
+    normalization: Normalization = BASIC
+    """In which texts are compared."""
 
     async def examine(
         self, sets: Sequence[Manifest], tell: Callable[[Outcome], None] = lambda outcome: None
@@ -86,18 +89,20 @@ class Examiner:
                     raise BadAudio(f"{entry.place}: {entry.name}: {error.message}") from error
                 outcomes.append(outcome)
                 tell(outcome)
-        return Report(self.model, sotto.__version__, tuple(outcomes))
+        return Report(self.model, sotto.__version__, tuple(outcomes), self.normalization)
 
     async def _hear(self, name: str, entry: Entry) -> Outcome:
         decode = replace(self.service.defaults, language=entry.language)
         began = self.clock.monotonic()
         whole = await self.service.transcribe_file(entry.path, FileRequest(self.model, decode))
-        offline = Take(entry.text, whole.text, self.clock.monotonic() - began)
+        took = self.clock.monotonic() - began
+        offline = Take(entry.text, whole.text, took, self.normalization)
         streamed = None
         if self.streamed:
             began = self.clock.monotonic()
             heard = await self._stream(entry.path, decode)
-            streamed = Take(entry.text, heard.text, self.clock.monotonic() - began)
+            took = self.clock.monotonic() - began
+            streamed = Take(entry.text, heard.text, took, self.normalization)
         return Outcome(name, entry, whole.seconds, offline, streamed)
 
     async def _stream(self, path: Path, decode: DecodeOptions) -> Transcript:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+from sotto.training.evaluation.normalization import Normalization, NormalizationName
+from sotto.training.evaluation.page import page
+from sotto.training.evaluation.report import Outcome, Report, Take, rows, side_by_side, takes
+from sotto.training.evaluation.scoring import compare
 from sotto.training.manifest import Entry
-from sotto.training.page import page
-from sotto.training.report import Outcome, Report, Take, rows, side_by_side
-from sotto.training.scoring import compare
 
 VOID = {"meta", "rect", "br"}
 
@@ -62,6 +63,29 @@ def test_the_worst_come_first_and_the_good_not_at_all() -> None:
         "nano", "1.0", (clip("1", "a", "a"), clip("2", "a", "b"), clip("3", "a", "b c"))
     )
     assert [outcome.entry.name for outcome in report.worst()] == ["3", "2"]
+
+
+def test_takes_are_compared_in_their_normalization() -> None:
+    def digits(text: str) -> str:
+        return text.replace("five", "5")
+
+    five = Normalization(NormalizationName.ENGLISH, digits)
+    entry = Entry("m.jsonl:1", Path("1"), "1", "five")
+    outcome = Outcome(
+        "calls", entry, 1.0, Take("five", "5", 1.0, five), Take("five", "five", 1.0, five)
+    )
+    report = Report("nano", "1.0", (outcome,), five)
+    assert report.total.offline.score.wer == 0.0
+    assert report.worst() == []
+    assert outcome.offline.alignment.hits == 1
+    assert list(takes(outcome)) == ["both"]
+    assert report.json()["normalization"] == "english"
+    assert "Normalization: english." in parsed(report).text
+
+
+def test_a_report_is_of_the_basic_normalization_where_nothing_is_said() -> None:
+    assert REPORT.json()["normalization"] == "basic"
+    assert "Normalization: basic. Streamed against offline: +0.00" in parsed(REPORT).text
 
 
 def test_words_stand_under_words() -> None:

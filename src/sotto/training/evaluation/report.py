@@ -8,8 +8,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from sotto.training.evaluation.normalization import BASIC, Normalization
+from sotto.training.evaluation.scoring import Alignment, Score, compare, score
 from sotto.training.manifest import Entry
-from sotto.training.scoring import Alignment, Score, compare, normalize, score
 
 Json: TypeAlias = dict[str, Any]
 
@@ -29,16 +30,18 @@ class Take:
     """As the model wrote it."""
     took: float
     """Seconds of work."""
+    normalization: Normalization = BASIC
+    """In which both texts are compared."""
 
     @cached_property
     def score(self) -> Score:
         """Errors; without words said, insertions alone."""
-        return score(self.said, self.heard)
+        return score(self.said, self.heard, self.normalization.plain)
 
     @property
     def alignment(self) -> Alignment:
         """Word by word."""
-        return compare(self.said, self.heard)
+        return compare(self.said, self.heard, self.normalization.plain)
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class Report:
     version: str
     """Sotto's."""
     outcomes: tuple[Outcome, ...]
+    normalization: Normalization = BASIC
+    """That of all takes."""
 
     @cached_property
     def sets(self) -> tuple[Summary, ...]:
@@ -156,6 +161,7 @@ class Report:
         return {
             "model": self.model,
             "sotto": self.version,
+            "normalization": self.normalization.name,
             "total": self.total.json(),
             "sets": [summary.json() for summary in self.sets],
             "speakers": [summary.json() for summary in self.speakers],
@@ -211,10 +217,11 @@ def percent(rate: float | None) -> str:
 
 def takes(clip: Outcome) -> Mapping[str, Take]:
     """A clip's ways of hearing, by name; the stream's is left out where it says the same."""
-    stream = clip.streamed
-    if stream is None or normalize(stream.heard) == normalize(clip.offline.heard):
-        return {"both" if stream else "offline": clip.offline}
-    return {"offline": clip.offline, "streamed": stream}
+    file, stream = clip.offline, clip.streamed
+    plain = file.normalization.plain
+    if stream is None or plain(stream.heard) == plain(file.heard):
+        return {"both" if stream else "offline": file}
+    return {"offline": file, "streamed": stream}
 
 
 def _rows(summary: Summary) -> list[list[str]]:

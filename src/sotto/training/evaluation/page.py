@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from sotto.training.report import HEAD, Outcome, Report, Summary, percent, rows, takes
-from sotto.training.scoring import Pair
+from sotto.training.evaluation.report import HEAD, Outcome, Report, Summary, percent, rows, takes
+from sotto.training.evaluation.scoring import Pair
 
 MOST_SPEAKERS = 40
 """Bars in the plot of speakers: the worst ones."""
@@ -44,7 +44,7 @@ def page(report: Report) -> str:
     title = f"How {report.model} hears"
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>Sotto {escape(report.version)}. {_difference(report.total)}</p>",
+        f"<p>{_about(report)}</p>",
         _table(report),
         _plot("WER by set", report.sets),
         _plot("WER by speaker", _worst_speakers(report)) if len(report.speakers) > 1 else "",
@@ -59,11 +59,12 @@ def page(report: Report) -> str:
     )
 
 
-def _difference(total: Summary) -> str:
-    points = total.difference
+def _about(report: Report) -> str:
+    told = f"Sotto {escape(report.version)}. Normalization: {report.normalization.name}."
+    points = report.total.difference
     if points is None:
-        return ""
-    return f"Streamed against offline: {points:+.2f} points of WER."
+        return told
+    return f"{told} Streamed against offline: {points:+.2f} points of WER."
 
 
 def _table(report: Report) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 _ASIDES = re.compile(r"[<\[][^>\]]*[>\]]|\([^)]*\)")
 """What is not said but noted: [laughter], <noise>, (inaudible)."""
 _APOSTROPHES = re.compile(r"['’ʼ]")
+
+Normalizer: TypeAlias = Callable[[str], str]
+"""A text as its words, with single spaces; what is no difference is made equal."""
 
 
 def normalize(text: str) -> str:
@@ -161,20 +165,20 @@ class Score:
         return self.character_errors / self.characters if self.characters else None
 
 
-def compare(said: str, heard: str) -> Alignment:
+def compare(said: str, heard: str, plain: Normalizer = normalize) -> Alignment:
     """The words of two texts, both normalized, aligned."""
-    return align(normalize(said).split(), normalize(heard).split())
+    return align(plain(said).split(), plain(heard).split())
 
 
-def score(said: str, heard: str) -> Score:
-    """The counts of one utterance."""
-    alignment = compare(said, heard)
-    reference = normalize(said)
+def score(said: str, heard: str, plain: Normalizer = normalize) -> Score:
+    """The counts of one utterance, both texts normalized."""
+    reference, hypothesis = plain(said), plain(heard)
+    alignment = align(reference.split(), hypothesis.split())
     return Score(
         words=len(reference.split()),
         substitutions=alignment.substitutions,
         deletions=alignment.deletions,
         insertions=alignment.insertions,
         characters=len(reference),
-        character_errors=distance(reference, normalize(heard)),
+        character_errors=distance(reference, hypothesis),
     )

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sotto.training.scoring import Pair, Score, align, compare, distance, normalize, score
+from sotto.training.evaluation.scoring import (
+    Pair,
+    Score,
+    align,
+    compare,
+    distance,
+    normalize,
+    score,
+)
 
 words = st.lists(st.sampled_from("abcd"), max_size=7)
 texts = st.lists(st.sampled_from(["one", "two", "too", "three"]), max_size=12).map(" ".join)
