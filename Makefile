@@ -42,7 +42,7 @@ benchmark: $(VENV)/.dev  ## what the door and the engine cost
 	$(BIN)/python benchmarks/engine.py
 
 lock: $(VENV)/.dev  ## what CI installs
-	$(BIN)/python -m pip freeze --exclude-editable > ci/constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > ci/constraints.txt
 
 clean:
 	rm -rf $(VENV) node_modules
@@ -58,7 +58,7 @@ $(VENV)/.serving: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml ci/constraints.txt | $(VENV)/bin/python
 	@echo "installing Sotto and its checks into $(VENV)"
-	@$(PIP) $(LOCK) --editable '.[dev]'
+	@$(PIP) $(LOCK) --editable '.[dev,train,ray]'
 	@touch $@ $(VENV)/.serving
 
 node_modules/.package-lock.json: package.json package-lock.json

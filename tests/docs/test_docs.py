@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from sotto.app.cli import app
 from sotto.app.http import CLOSE, nearest
 from sotto.errors import SottoError
+from sotto.training.config import Recipe, read_recipe
+from sotto.training.learning.search import check_space
 from sotto.transports.stream import Config, event_to_json
 from tests.serving import Served
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
@@ -98,6 +100,15 @@ def test_every_file_that_is_named_exists() -> None:
     for file in named:
         assert (ROOT / "src" / "sotto" / file).exists() or (ROOT / file).exists(), file
     assert len(architecture.splitlines()) <= 150
+
+
+def test_the_recipes_of_the_page_on_training_are_recipes(tmp_path: Path) -> None:
+    whole, search = blocks((ROOT / "docs" / "training.md").read_text(), "toml")
+    (tmp_path / "mine.toml").write_text(whole + search)
+    recipe = read_recipe(tmp_path / "mine.toml")
+    assert recipe.model.start == "openai/whisper-tiny"
+    assert recipe.search is not None
+    check_space(recipe.search, Recipe)
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:

@@ -43,6 +43,12 @@ def _to_hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(above > 0, _LOG_FROM * np.exp(above * _LOG_STEP), mel * _LINEAR_STEP)
 
 
+def band_centers(n_mels: int) -> NDArray[np.float64]:
+    """float64[n_mels]: Hz."""
+    nyquist = exact_div(SAMPLE_RATE, 2)
+    return _to_hertz(np.linspace(_to_mel(0.0), _to_mel(nyquist), n_mels + 2))[1:-1]
+
+
 def mel_filters(n_mels: int) -> NDArray[np.float32]:
     """float32[n_mels, 201]: triangles of equal area, evenly spaced in mel from 0 to 8 kHz."""
     nyquist = exact_div(SAMPLE_RATE, 2)

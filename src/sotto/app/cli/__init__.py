@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 import sotto
-from sotto.app.cli import config, evaluate, live, models, serve, transcribe
+from sotto.app.cli import (
+    config,
+    evaluate,
+    export,
+    live,
+    models,
+    publish,
+    serve,
+    synthesize,
+    train,
+    transcribe,
+    tune,
+)
 from sotto.errors import CallerError, SottoError
 
 OURS, CALLERS = 1, 2
@@ -28,7 +40,12 @@ app.command("serve", help=serve.HELP)(serve.serve)
 app.command("transcribe", help=transcribe.HELP)(transcribe.transcribe)
 app.command("live", help=live.HELP)(live.live)
 app.add_typer(models.app)
+app.command("synthesize", help=synthesize.HELP)(synthesize.synthesize)
+app.command("train", help=train.HELP)(train.train)
+app.command("tune", help=tune.HELP)(tune.tune)
+app.command("export", help=export.HELP)(export.export)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
+app.command("publish", help=publish.HELP)(publish.publish)
 app.command("config", help=config.HELP)(config.config)
 
 

@@ -1,4 +1,4 @@
-"""How far a file is, on a terminal."""
+"""How far a file, or a long piece of work, is, on a terminal."""
 
 from __future__ import annotations
 
@@ -57,6 +57,22 @@ class Bar:
             yield tell
             if whole is not None:
                 bar.update(task, completed=whole, done=f"{_clock(whole)}{of}")
+
+
+@contextmanager
+def counting(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Gives what is to be told how many are done; a bar on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeLeft(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def _clock(at: float) -> str:

@@ -1,0 +1,1 @@
+"""How a model learns: the network, its losses, the loop, and what outlives a kill."""
