@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-import json
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from sotto.app.cli.options import need
-from sotto.app.cli.tune import tune as command
 from sotto.clock import SystemClock
-from sotto.errors import BadOption, ServerError
+from sotto.errors import BadOption
 from sotto.training.config import make_recipe, read_recipe
 from sotto.training.learning.trials import Trial, Trials
 from tests.learning_sets import write_set
@@ -41,7 +39,7 @@ every = 2
 [search]
 trials = 3
 at_once = 2
-seed = 1
+seed = 2
 [search.space]
 "schedule.rate" = {low = 1e-4, high = 3e-3, log = true}
 "model.heads" = {choices = [2, 3, 4, 8]}
@@ -84,14 +82,28 @@ class Search:
         """As the command line tells them."""
         return {"sets": str(self.home)}
 
-    def run(self) -> tuple[Trials, list[str]]:
-        """What is found, and what is told."""
+    def run(self) -> Trials:
+        """What is found."""
         from sotto.training.learning.tune import tune
 
-        told: list[str] = []
         table = tomllib.loads(self.text)
-        found = tune(table, self.path, self.roots, self.folder, SystemClock(), told.append)
-        return found, told
+        return tune(table, self.path, self.roots, self.folder, SystemClock(), print)
+
+    def found(self) -> Trials:
+        """What is written down."""
+        return Trials.model_validate_json((self.folder / "trials.json").read_bytes())
+
+    def command(self) -> subprocess.CompletedProcess[str]:
+        """The same from the command line, so that nothing of Ray is left in this process."""
+        self.path.parent.mkdir(exist_ok=True)
+        self.path.write_text(self.text)
+        options = ["--run", str(self.folder), "--root", f"sets={self.home}"]
+        called = [sys.executable, "-m", "sotto", "tune", str(self.path), *options]
+        done = subprocess.run(called, capture_output=True, text=True, check=False)
+        if "expected Ray to start" in done.stderr:
+            pytest.skip("Ray did not start within its own limit of 30 s")
+        assert done.returncode == 0, done.stderr
+        return done
 
     def claim(self, *trials: dict[str, object]) -> None:
         """As if these had been tried in an earlier call."""
@@ -103,16 +115,10 @@ class Search:
         (self.folder / "trials.json").write_text(text)
 
 
-# Where Ray does not start, it leaves the processes that it has begun to the garbage collector.
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*Popen:pytest.PytestUnraisableExceptionWarning"
-)
 def test_a_search_from_its_recipe_to_the_best_one(tmp_path: Path) -> None:
     search = Search(tmp_path)
-    try:
-        found, told = search.run()
-    except ServerError as error:
-        pytest.skip(f"Ray gives itself 30 s to start: {error.message}")
+    told = search.command().stderr
+    found = search.found()
     assert [trial.number for trial in found.trials] == [0, 1, 2]
     for trial in found.trials:
         heads = trial.values["model.heads"]
@@ -120,7 +126,7 @@ def test_a_search_from_its_recipe_to_the_best_one(tmp_path: Path) -> None:
         assert (search.folder / trial.folder / "model").is_dir() == (heads != BREAKS)
         assert ("heads share, got 16" in (trial.error or "")) == (heads == BREAKS)
         assert [step for step, _ in trial.curve] == ([] if heads == BREAKS else [2, 4])
-        assert f"trial {trial.number} {trial.status}" in "\n".join(told)
+        assert f"trial {trial.number} {trial.status}" in told
     best = found.best
     assert best is not None
     assert best.wer == min(wer for trial in found.trials for _, wer in trial.curve)
@@ -129,12 +135,11 @@ def test_a_search_from_its_recipe_to_the_best_one(tmp_path: Path) -> None:
     assert recipe.model.heads == best.values["model.heads"]
     assert recipe.search is None
     assert Path(recipe.data[0].manifest or "") == tmp_path / "learn"
-    written = json.loads((search.folder / "trials.json").read_text())
-    assert [trial["wer"] for trial in written["trials"]] == [t.wer for t in found.trials]
     assert (search.folder / "trials.svg").read_text().startswith("<?xml")
 
     before = {path: path.stat().st_mtime_ns for path in search.folder.rglob("trials/*/*")}
-    assert search.run() == (found, [])
+    assert "trial" not in search.command().stderr
+    assert search.found() == found
     assert {path: path.stat().st_mtime_ns for path in search.folder.rglob("trials/*/*")} == before
 
 
@@ -182,12 +187,7 @@ def test_the_command_tells_what_was_found(tmp_path: Path) -> None:
         {"status": "finished", "values": {"schedule.rate": 0.002, "model.heads": 4}} | measured,
         {"status": "failed", "error": "no"},
     )
-    search.path.parent.mkdir()
-    search.path.write_text(TINY)
-    app = typer.Typer()
-    app.command()(command)
-    asked = ["--run", str(search.folder), "--root", f"sets={tmp_path}"]
-    result = CliRunner().invoke(app, [str(search.path), *asked], catch_exceptions=False)
+    result = search.command()
     table, _, best = result.stdout.partition("\n\n")
     assert [line.split() for line in table.splitlines()] == [
         ["trial", "WER", "%", "status", "steps", "minutes", "schedule.rate", "model.heads"],

@@ -65,12 +65,14 @@ class Progress:
     best: float = math.inf
     worse: int = 0
     """Measurements since the best."""
+    losses: list[float] = field(default_factory=list)
+    """Since the last report."""
 
-    def state_dict(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, object]:
         """For Accelerate."""
         return dict(vars(self))
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
+    def load_state_dict(self, state: dict[str, object]) -> None:
         """From Accelerate."""
         vars(self).update(state)
 
@@ -116,16 +118,15 @@ class Loop:
         self.accelerator.init_trackers("tensorboard")
         schedule, began = self.recipe.schedule, self.clock.monotonic()
         first = self.progress.heard
-        losses: list[float] = []
         batches = iter(self._loader())
         while self.progress.step < self._last and not self._stopped:
-            losses.append(self._step(batches))
+            self.progress.losses.append(self._step(batches))
             step = self.progress.step
             wer = self._measure() if self._due(step, self.recipe.validation.every) else None
             if self._due(step, REPORT_EVERY) or wer is not None:
                 seconds = self.clock.monotonic() - began
-                self._report(losses, wer, self.progress.heard - first, seconds)
-                losses = []
+                self._report(wer, self.progress.heard - first, seconds)
+                self.progress.losses = []
             if self._due(step, schedule.save_every):
                 self._save()
         self.accelerator.end_training()
@@ -218,7 +219,8 @@ class Loop:
             self.progress.worse += 1
         return wer
 
-    def _report(self, losses: list[float], wer: float | None, heard: float, seconds: float) -> None:
+    def _report(self, wer: float | None, heard: float, seconds: float) -> None:
+        losses = self.progress.losses
         step, steps = self.progress.step, self._last
         pace_ = heard / seconds * 3600 if seconds else 0.0
         each = self.progress.heard / step

@@ -90,7 +90,7 @@ def _invented(one: dict[str, Any]) -> str:
 
 def _how(recipe: Recipe) -> Iterator[str]:
     model, learning, schedule = recipe.model, recipe.learning, recipe.schedule
-    begun = f"From `{model.start}`" if model.start else "From nothing"
+    begun = f"From `{_name(model.start)}`" if model.start else "From nothing"
     shape = (
         f"width {model.width}, {model.encoder_layers} encoder and {model.decoder_layers} decoder "
         f"layers, {model.heads} heads, {model.n_mels} mel bands, {model.vocabulary} pieces of text"
@@ -101,6 +101,11 @@ def _how(recipe: Recipe) -> Iterator[str]:
     yield f"the encoder saw {context}. CTC weight {learning.ctc:g}, prompts in "
     yield f"{learning.prompt:.0%} of clips, timestamps in {learning.timestamps:.0%}, no speech in "
     yield f"{learning.non_speech:.0%}."
+
+
+def _name(start: str) -> str:
+    """A hub id, or a folder's own name: where it lay is nobody's business."""
+    return Path(start).name if Path(start).is_absolute() else start
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

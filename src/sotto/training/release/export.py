@@ -86,6 +86,7 @@ class Exporter:
             made.rmdir()
             found = compare(listener, part, clips, language)
             _require(found, LEAST, quantization)
+            self._align(part)
             self._describe(part)
         return found
 
@@ -113,6 +114,14 @@ class Exporter:
         recipe = self.run.recipe()
         said = {spec.language or "en" for spec in recipe.data}
         return list(recipe.claims.languages or sorted(said))
+
+    def _align(self, folder: Path) -> None:
+        """By the heads that the recipe names."""
+        heads = self.run.recipe().claims.alignment_heads
+        if heads:
+            path = folder / "config.json"
+            config = json.loads(path.read_text(encoding="utf-8")) | {"alignment_heads": heads}
+            path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def _describe(self, folder: Path) -> None:
         """`sotto.json`, which the server reads, and the card, which people read."""
