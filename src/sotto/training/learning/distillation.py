@@ -31,7 +31,7 @@ def student_of(
     teacher: WhisperForConditionalGeneration, spec: Distillation
 ) -> WhisperForConditionalGeneration:
     """A copy with fewer layers. Raises BadOption where the teacher has not that many."""
-    student = copy.deepcopy(teacher)
+    student = copy.deepcopy(teacher).requires_grad_(requires_grad=True)
     config, model = student.config, student.model
     encoder = spec.encoder_layers or config.encoder_layers
     model.encoder.layers = _thinned(model.encoder.layers, encoder, "encoder")

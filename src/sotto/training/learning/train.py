@@ -129,7 +129,7 @@ class Training:
         for weight in start.network.ctc.parameters():
             weight.requires_grad = recipe.learning.ctc > 0
         if recipe.model.gradient_checkpointing:
-            start.network.whisper.gradient_checkpointing_enable()
+            start.network.whisper.activation_checkpointing_enable()
         batches = Batches(
             Mixer(recipe, prepared.learn, prepared.never),
             Augmenter(recipe.augment, recipe.model.n_mels, prepared.noises),
