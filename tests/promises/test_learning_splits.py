@@ -101,5 +101,5 @@ def test_no_string_that_is_tested_on_is_strung_together(
             for example in batch:
                 said = [piece.text for piece in example.pieces if piece.text]
                 drawn |= {normalize(" ".join(said)), normalize(example.prompt)}
-    assert len(drawn) > 3000
+    assert len(drawn) > 1000
     assert not drawn & kept_out
