@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sotto.training.config import read_recipe
 from sotto.training.evaluation.report import Outcome, Report, Take
 from sotto.training.learning.runs import Run
 from sotto.training.manifest import Entry
+from sotto.training.recipes import read_recipe
 
 RECIPE = """
 name = "tiny"

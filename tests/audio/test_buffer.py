@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sotto.audio.buffer import SILENCE, FrameBuffer
+from sotto.audio.buffer import FrameBuffer
 from sotto.audio.chunk import MelChunk
+from sotto.audio.mel import SILENCE
 
 FRAMES = np.arange(1_000, dtype=np.float32)
 WHOLE = MelChunk(0, np.repeat(FRAMES[:, None], 3, axis=1), FRAMES / 1_000)

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 from sotto.app.cli import app
 from sotto.app.http import CLOSE, nearest
 from sotto.errors import SottoError
-from sotto.training.config import Recipe, read_recipe
+from sotto.training.config import Recipe
 from sotto.training.learning.search import check_space
+from sotto.training.recipes import read_recipe
 from sotto.transports.stream import Config, event_to_json
 from tests.serving import Served
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le

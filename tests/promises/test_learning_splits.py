@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sotto.training.config import Recipe, read_recipe
+from sotto.training.config import Recipe
 from sotto.training.data.features import Features
 from sotto.training.data.mixing import LearningSet, Mixer
 from sotto.training.evaluation.scoring import normalize
 from sotto.training.manifest import Entry, read_manifest
+from sotto.training.recipes import read_recipe
 from tests.speech import DATA, needs_data
 
 pytestmark = [pytest.mark.data, needs_data]

@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sotto.errors import BadOption
-from sotto.training.config import (
-    Augment,
-    DataSpec,
-    Joining,
-    ModelSpec,
-    Recipe,
-    make_recipe,
-    read_recipe,
-)
+from sotto.training.config import Augment, DataSpec, Joining, ModelSpec, Recipe
+from sotto.training.recipes import make_recipe, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = 'name = "small"\n[[data]]\nmanifest = "talks"\n'

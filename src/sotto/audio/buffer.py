@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sotto.audio.chunk import Mel, MelChunk, Speech
-
-SILENCE = -10.0
-"""Raw log10 mel of digital silence: Whisper's floor of 1e-10."""
+from sotto.audio.mel import SILENCE
 
 
 class FrameBuffer:

@@ -19,6 +19,7 @@ from sotto.audio.format import HOP, MEL_BANDS, N_FFT, SAMPLE_RATE, Samples, exac
 
 PADDING = exact_div(N_FFT, 2)  # 200: frame i is centered at sample 160 × i
 MIN_POWER = 1e-10
+SILENCE = math.log10(MIN_POWER)  # -10: what zeros, Whisper's own padding, look like
 DYNAMIC_RANGE = 8.0  # powers of ten that Whisper keeps below a window's loudest value
 
 _BLOCK = 10
@@ -67,6 +68,16 @@ def normalize(mel: Mel) -> Mel:
         return mel
     clamped: Mel = (np.maximum(mel, mel.max() - DYNAMIC_RANGE) + 4.0) / 4.0
     return clamped
+
+
+def padded(mel: Mel, frames: int) -> Mel:
+    """float32[frames, n_mels]: silence after it, then clamped and scaled.
+
+    `mel` is raw and has at most so many frames.
+    """
+    window = np.full((frames, mel.shape[1]), SILENCE, np.float32)
+    window[: len(mel)] = mel
+    return normalize(window)
 
 
 class LogMel:

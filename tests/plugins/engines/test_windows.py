@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sotto.audio.chunk import Mel
-from sotto.audio.mel import LogMel, normalize
+from sotto.audio.mel import SILENCE, LogMel, normalize
 from sotto.interfaces.engine import DecodeJob, Priority, Traits
-from sotto.plugins.engines.windows import SILENCE, batches, padded_length, stack
+from sotto.plugins.engines.windows import batches, padded_length, stack
 from sotto.transcript.options import AudioContext, DecodeOptions
 
 EXACT, MARGIN, FULL = AudioContext.EXACT, AudioContext.MARGIN, AudioContext.FULL

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import SAMPLE_RATE, Samples
-from sotto.audio.mel import DYNAMIC_RANGE, LogMel, band_centers
+from sotto.audio.mel import DYNAMIC_RANGE, SILENCE, LogMel, band_centers
 from sotto.runtime.container import read_file
 from sotto.training.config import Augment
-from sotto.training.data.augment import SILENCE, Augmenter, added, quantized, reverberated
+from sotto.training.data.augment import Augmenter, added, quantized, reverberated
 from tests.learning_sets import PLAIN
 from tests.speech import CLIP
 

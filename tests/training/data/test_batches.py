@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.format import WINDOW_FRAMES
+from sotto.audio.mel import SILENCE
 from sotto.interfaces.engine import BUCKET
-from sotto.plugins.engines.windows import SILENCE, stack
+from sotto.plugins.engines.windows import stack
 from sotto.training.config import Learning
-from sotto.training.data.batches import Batch, Batches, joined, segments, stacked
+from sotto.training.data.batches import Batch, Batches, joined, segments
 from sotto.training.data.features import FeatureStore
 from sotto.training.data.mixing import Example, LearningSet, Piece
 from sotto.training.data.targets import IGNORED, Segment
@@ -71,22 +72,6 @@ def test_a_loader_with_workers_gives_the_same() -> None:
         made, batch_size=None, sampler=range(1, 8, 3), num_workers=2
     )
     assert [digest(batch) for batch in loader] == [digest(made[number]) for number in (1, 4, 7)]
-
-
-@settings(deadline=None, max_examples=50)
-@given(
-    length=st.integers(1, 300),
-    padding=st.integers(0, 60),
-    level=st.floats(-10, 2),
-    seed=st.integers(0, 99),
-)
-def test_an_encoder_reads_in_training_what_the_engine_feeds_it(
-    length: int, padding: int, level: float, seed: int
-) -> None:
-    mel = np.random.default_rng(seed).normal(level, 2, (length, 80)).astype(np.float32)
-    np.maximum(mel, SILENCE, out=mel)
-    expected = stack([mel], length + padding)[0]
-    np.testing.assert_array_equal(stacked(mel, length + padding).T, expected)
 
 
 def test_shapes(some: list[Batch]) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from sotto.clock import SystemClock
 from sotto.errors import BadManifest, BadOption
-from sotto.training.config import Recipe, make_recipe
+from sotto.training.config import Recipe
 from sotto.training.data.features import FeatureStore
 from sotto.training.data.prepare import Prepared, Preparer
+from sotto.training.recipes import make_recipe
 from tests.learning_sets import write_set
 
 GOOD = {"text": "one two", "split": "train", "speaker": "ann"}

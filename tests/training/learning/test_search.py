@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sotto.errors import BadOption
-from sotto.training.config import Recipe, make_recipe, read_recipe
+from sotto.training.config import Recipe
 from sotto.training.learning.search import SearchSpec, changed, check_space
 from sotto.training.learning.trials import (
     FILE,
@@ -20,6 +20,7 @@ from sotto.training.learning.trials import (
     read_trials,
     toml_of,
 )
+from sotto.training.recipes import make_recipe, read_recipe
 
 SPACE = {
     "schedule.rate": {"low": 1e-4, "high": 3e-3, "log": True},

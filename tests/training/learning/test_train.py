@@ -21,8 +21,9 @@ from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
 from sotto.clock import SystemClock
 from sotto.errors import BadOption
-from sotto.training.config import Recipe, make_recipe
+from sotto.training.config import Recipe
 from sotto.training.manifest import read_manifest
+from sotto.training.recipes import make_recipe
 from sotto.training.synthesis.sets import synthesize
 from tests.serving import serving
 

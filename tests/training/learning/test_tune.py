@@ -11,8 +11,8 @@ import pytest
 from sotto.app.cli.options import need
 from sotto.clock import SystemClock
 from sotto.errors import BadOption
-from sotto.training.config import make_recipe, read_recipe
 from sotto.training.learning.trials import Trial, Trials
+from sotto.training.recipes import make_recipe, read_recipe
 from tests.learning_sets import write_set
 
 NEEDED = ("torch", "transformers", "accelerate", "ray", "optuna", "tomli_w", "matplotlib")

@@ -15,12 +15,12 @@ from sotto.training.evaluation.scoring import normalize
 from sotto.training.manifest import Manifest, check_manifests
 from sotto.training.synthesis.rooms import noisy, reverberated, trimmed, write_flac
 from sotto.training.synthesis.sets import (
-    SynthesisSpec,
     Utterance,
     plan,
     read_material,
     synthesize,
 )
+from sotto.training.synthesis.spec import SynthesisSpec
 from sotto.training.synthesis.voices import (
     ESPEAK,
     FLITE,

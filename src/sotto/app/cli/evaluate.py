@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
-    from sotto.training.evaluation.report import Outcome, Report
+    from sotto.training.evaluation.report import Report
 
 WORST = 5
 """Utterances that the terminal shows; the report has more."""
@@ -66,6 +64,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     """Check the data, hear every clip, tell what was found."""
     from sotto.app.build import build_service
     from sotto.app.cli.local import loaded, run, settings_for
+    from sotto.app.cli.progress import counting
     from sotto.app.evaluate import Examiner, Wanted, make_folder, read_sets, write_report
     from sotto.clock import SystemClock
     from sotto.training.evaluation.normalization import NormalizationName, choose
@@ -83,8 +82,9 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options, each by name
 
     async def work() -> Report:
         async with loaded(service, settings):
-            with _progress(sum(len(manifest.entries) for manifest in sets)) as tell:
-                return await examiner.examine(sets, tell)
+            with counting("clips", sum(len(manifest.entries) for manifest in sets)) as tell:
+                heard = count(1)
+                return await examiner.examine(sets, lambda outcome: tell(next(heard)))
 
     report = run(work())
     if output is not None:
@@ -111,24 +111,3 @@ def _print(report: Report) -> None:
         for way, take in takes(clip).items():
             said, heard = side_by_side(take.alignment)
             typer.echo(f"  said      {said}\n  {way:8}  {heard}")
-
-
-@contextmanager
-def _progress(clips: int) -> Iterator[Callable[[Outcome], None]]:
-    """Gives what is to be told each clip; a bar on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda outcome: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    title = TextColumn("{task.description}", markup=False)
-    columns = (title, BarColumn(), MofNCompleteColumn(), TimeLeft())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("clips", total=clips)
-
-        def tell(outcome: Outcome) -> None:
-            bar.update(task, advance=1, description=outcome.set)
-
-        yield tell

@@ -76,7 +76,7 @@ def train(
 def read(path: Path, roots: Sequence[str] | None) -> Recipe:
     """The recipe with the roots of the command line. Raises BadOption."""
     from sotto.errors import BadOption
-    from sotto.training.config import read_recipe
+    from sotto.training.recipes import read_recipe
 
     pairs = [root.partition("=") for root in roots or ()]
     for name, equals, folder in pairs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +10,12 @@ from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import WINDOW_FRAMES
-from sotto.audio.mel import MIN_POWER, normalize
+from sotto.audio.mel import padded
 from sotto.interfaces.engine import BUCKET, DecodeJob, Traits
 from sotto.transcript.options import AudioContext
 
 MARGIN = 256
 """Frames of silence after the sound that a checkpoint wants that was not trained without."""
-SILENCE = math.log10(MIN_POWER)  # -10: what Whisper's own padding with zeros looks like
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,4 @@ def batches(jobs: Sequence[DecodeJob], traits: Traits) -> list[Batch]:
 
 def stack(mels: Sequence[Mel], frames: int) -> NDArray[np.float32]:
     """float32[batch, n_mels, frames]: padded with silence, clamped and scaled, bands first."""
-    features = np.full((len(mels), mels[0].shape[1], frames), SILENCE, np.float32)
-    for row, mel in zip(features, mels, strict=True):
-        row[:, : len(mel)] = mel.T
-        row[:] = normalize(row)
-    return features
+    return np.ascontiguousarray(np.stack([padded(mel, frames).T for mel in mels]))

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import FRAMES_PER_SECOND, frames
-from sotto.audio.mel import DYNAMIC_RANGE, MIN_POWER, band_centers
+from sotto.audio.mel import DYNAMIC_RANGE, SILENCE, band_centers
 from sotto.training.config import Augment
 from sotto.training.data.mixing import Rng
 from sotto.training.fields import Share
 
-SILENCE = math.log10(MIN_POWER)
 _LOUDNESS = (-5.0, 0.5)
 """Powers of ten by which a noise where nobody speaks is louder: from a quiet room to a street."""
 _EARLIEST = 5

@@ -10,10 +10,10 @@ import numpy as np
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import WINDOW_FRAMES, frames
-from sotto.audio.mel import normalize
+from sotto.audio.mel import SILENCE, padded
 from sotto.interfaces.engine import BUCKET
 from sotto.training.config import Learning
-from sotto.training.data.augment import SILENCE, Augmenter
+from sotto.training.data.augment import Augmenter
 from sotto.training.data.mixing import Example, LearningSet, Mixer, Rng
 from sotto.training.data.targets import IGNORED, Segment, Target, Writer
 
@@ -58,7 +58,7 @@ class Batches:
         length = self._length(max(len(mel) for mel, _ in made), rng)
         features = np.stack(
             [
-                augmenter.masked(stacked(mel, length), np.random.default_rng(example.seed + 1))
+                augmenter.masked(padded(mel, length), np.random.default_rng(example.seed + 1))
                 for (mel, _), example in zip(made, examples, strict=True)
             ]
         )
@@ -116,13 +116,6 @@ def segments(chosen: LearningSet, example: Example) -> Iterator[Segment]:
         text = " ".join(segment.text for segment in found)
         found = [Segment(found[0].start, found[-1].end, text)]
     yield from found
-
-
-def stacked(mel: Mel, length: int) -> Mel:
-    """float32[length, n_mels]: padded with silence, clamped and scaled as the engine does."""
-    padded = np.full((length, mel.shape[1]), SILENCE, np.float32)
-    padded[: len(mel)] = mel
-    return normalize(padded)
 
 
 def collate(features: Mel, targets: Sequence[Target], end: int) -> Batch:

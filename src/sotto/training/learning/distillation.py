@@ -74,7 +74,7 @@ class Distiller:
         encoded = student.encode(batch.features)
         logits = student.logits(batch.tokens, encoded)
         with torch.no_grad():
-            self.teacher.eval()
+            self.teacher.to(batch.features.device).eval()  # where the student is
             expected = self.teacher.logits(batch.tokens, self.teacher.encode(batch.features))
         counted = batch.labels != IGNORED
         divergence = self._divergence(logits[counted], expected[counted])

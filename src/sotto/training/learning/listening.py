@@ -12,9 +12,9 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import FRAMES_PER_SECOND, WINDOW_FRAMES
+from sotto.audio.mel import padded
 from sotto.interfaces.engine import BUCKET
 from sotto.training.config import Learning
-from sotto.training.data.batches import stacked
 from sotto.training.data.mixing import LearningSet
 from sotto.training.data.targets import MAX_TOKENS
 from sotto.training.data.vocabulary import Vocabulary
@@ -70,7 +70,7 @@ class Listener:
         longest = max(map(len, mels))
         exact = min(-(-longest // BUCKET) * BUCKET, WINDOW_FRAMES)
         length = exact if self.learning.context == "exact" else WINDOW_FRAMES
-        rows = np.stack([stacked(mel[:length], length).T for mel in mels])
+        rows = np.stack([padded(mel[:length], length).T for mel in mels])
         return torch.from_numpy(np.ascontiguousarray(rows)).to(self.device)
 
     @torch.no_grad()

@@ -30,10 +30,11 @@ from ray.tune.search import Searcher
 
 from sotto.clock import Clock
 from sotto.errors import BadOption, ServerError, SottoError
-from sotto.training.config import Recipe, make_recipe
+from sotto.training.config import Recipe
 from sotto.training.learning.runs import Run
 from sotto.training.learning.search import SearchSpec, Value, changed, draw, remembered
 from sotto.training.learning.trials import Ledger, Trial, written
+from sotto.training.recipes import make_recipe
 
 if TYPE_CHECKING:
     from sotto.training.learning.loop import Report

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sotto.clock import Clock
 from sotto.errors import BadOption
-from sotto.training.config import Recipe, make_recipe
+from sotto.training.config import Recipe
 from sotto.training.learning.ray_trials import Plan, run_trials
 from sotto.training.learning.search import SearchSpec, check_space
 from sotto.training.learning.trials import (
@@ -26,6 +26,7 @@ from sotto.training.learning.trials import (
     toml_of,
     write_into,
 )
+from sotto.training.recipes import make_recipe
 
 
 def tune(
