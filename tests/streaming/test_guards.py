@@ -33,13 +33,42 @@ def test_plain_speech_is_believed() -> None:
     assert verdict.suspicion is None
 
 
+def said(text: str, start: int, end: int, probability: float) -> HeardWord:
+    return HeardWord(Word(text, start, end, probability), (1,))
+
+
+def places(heard: tuple[HeardWord, ...]) -> list[tuple[str, int, int]]:
+    return [(one.word.text, one.word.start, one.word.end) for one in heard]
+
+
 def test_words_where_nobody_spoke_are_dropped() -> None:
     speech = SPEECH.copy()
     speech[:100] = 0.0
-    heard = words([" ghost", " one"], frames_each=70)
-    heard = (heard[0], replace(heard[1], word=replace(heard[1].word, start=120, end=180)))
+    heard = (said(" ghost", 0, 70, 0.8), said(" one", 120, 180, 0.9))
     verdict = judge(hypothesis(heard), speech, GuardOptions())
-    assert [item.word.text for item in verdict.tail] == [" one"]
+    assert places(verdict.tail) == [(" one", 120, 180)]
+
+
+def test_certain_words_beside_speech_are_put_where_it_is() -> None:
+    speech = np.zeros(1000, np.float32)
+    speech[200:260] = speech[400:430] = 1.0
+    heard = (
+        said(" one", 0, 40, 0.95),
+        said(" ghost", 50, 80, 0.5),
+        said(" two", 100, 140, 0.95),
+        said(" three", 400, 460, 0.6),
+        said(" too", 600, 640, 0.95),
+    )
+    verdict = judge(hypothesis(heard), speech, GuardOptions())
+    assert places(verdict.tail) == [(" one", 200, 230), (" two", 230, 260), (" three", 400, 430)]
+
+
+def test_speech_that_the_prefix_has_is_not_given_again() -> None:
+    speech = np.zeros(1000, np.float32)
+    speech[200:260] = 1.0
+    heard = (said(" one", 205, 255, 0.9), said(" one", 600, 640, 0.95))
+    verdict = judge(replace(hypothesis(heard), prefix_words=1), speech, GuardOptions())
+    assert verdict.tail == ()
 
 
 def test_faint_speech_counts_if_its_words_are_sure() -> None:

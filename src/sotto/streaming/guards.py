@@ -2,7 +2,8 @@
 
 Whisper invents words where nobody speaks and falls into loops. Its own remedies (compression
 ratio, mean log-probability, no-speech probability: Radford et al. 2022, section 4.5) look at a
-whole window; these look at words as well.
+whole window; these look at words as well. Of words that are
+certain but lie in silence, the place is mended.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ class GuardOptions:
     """Mean probability of words that are."""
     gate_margin: int = 10
     """Frames by which alignment may be off."""
+    certain: float = 0.9
+    """A word as probable as this that lies in silence was not made up but misplaced: attention of
+    small checkpoints points beside the word. It goes where speech has no word yet, if anywhere."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,7 @@ def judge(hypothesis: Hypothesis, speech: Speech, options: GuardOptions) -> Verd
     probability = float(np.mean([heard.word.probability for heard in tail]))
     if np.max(speech, initial=0.0) < options.faint and probability < options.sure:
         return Verdict((), "neither speech nor words are sure")
-    spoken = tuple(
-        _tighten(heard, speech, options) for heard in tail if _is_spoken(heard, speech, options)
-    )
+    spoken = _put_right(hypothesis, speech, options)
     kept = cut_loop(spoken, options)
     return Verdict(kept, _suspicion(hypothesis, spoken, kept, options))
 
@@ -89,6 +91,37 @@ def _suspicion(
     if hypothesis.avg_logprob < options.avg_logprob:
         return "unsure"
     return None
+
+
+def _put_right(
+    hypothesis: Hypothesis, speech: Speech, options: GuardOptions
+) -> tuple[HeardWord, ...]:
+    """The tail's words where they were spoken, without those that were not."""
+    placed: list[HeardWord] = []
+    astray: list[HeardWord] = []
+    prefix = hypothesis.words[: hypothesis.prefix_words]
+    free = prefix[-1].word.end if prefix else 0
+    for heard in hypothesis.tail:
+        if _is_spoken(heard, speech, options):
+            tight = _tighten(heard, speech, options)
+            placed += [*_spread(astray, free, speech[: tight.word.start], options), tight]
+            astray, free = [], tight.word.end
+        elif heard.word.probability >= options.certain:
+            astray.append(heard)
+    return (*placed, *_spread(astray, free, speech, options))
+
+
+def _spread(
+    astray: list[HeardWord], free: int, speech: Speech, options: GuardOptions
+) -> list[HeardWord]:
+    """Share out the speech from the frame `free` on; no word if there is not enough for each."""
+    unclaimed = free + np.flatnonzero(speech[free:] >= options.faint)
+    if not astray or len(unclaimed) < options.loop_frames * len(astray):
+        return []
+    return [
+        replace(heard, word=replace(heard.word, start=int(part[0]), end=int(part[-1]) + 1))
+        for heard, part in zip(astray, np.array_split(unclaimed, len(astray)), strict=True)
+    ]
 
 
 def _is_spoken(heard: HeardWord, speech: Speech, options: GuardOptions) -> bool:
