@@ -1,4 +1,4 @@
-"""Sound for engines: made up, and spoken by people where the labelled speech is at hand."""
+"""Sound for engines: the bundled clip, and people where the labelled speech is at hand."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from sotto.audio.mel import LogMel
 from sotto.audio.resample import Resampler
 from sotto.plugins.engines.ctranslate2 import CTranslate2Engine
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
+from tests.speech import CLIP, DATA
 
-Babble: TypeAlias = Callable[[int, int], Mel]
+Piece: TypeAlias = Callable[[int, int], Mel]
 Spoken: TypeAlias = tuple[list[str], Mel]
 """What was said, and its mel."""
 
-_DIGITS = Path(__file__).parents[3] / "../shared/data/digit_strings"
+_DIGITS = DATA / "digit_strings"
 
 
 @pytest.fixture(scope="session")
@@ -60,15 +61,16 @@ def tokenizer(nano_folder: Path) -> WhisperTokenizer:
     return WhisperTokenizer(nano_folder)
 
 
-@pytest.fixture
-def babble() -> Babble:
-    """float32[frames, 80] for a seed: noise that is enough like speech for nano to hear words."""
+@pytest.fixture(scope="session")
+def piece() -> Piece:
+    """float32[frames, 80] for a seed: some of the bundled clip of digits."""
+    clip = _mel(CLIP)
 
-    def make(frames: int, seed: int) -> Mel:
-        noise = np.random.default_rng(seed).standard_normal((frames, 80)).astype(np.float32)
-        return 2.0 * noise - 4.0
+    def cut(frames: int, seed: int) -> Mel:
+        start = np.random.default_rng(seed).integers(len(clip) - frames + 1)
+        return clip[start : start + frames]
 
-    return make
+    return cut
 
 
 @pytest.fixture(scope="session")

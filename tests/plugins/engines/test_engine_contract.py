@@ -33,9 +33,9 @@ class TestOracleOfThreeLanguages(TestOracle):
 
 class TestNano(EngineContract):
     @pytest.fixture(autouse=True)
-    def _bring(self, nano: CTranslate2Engine, babble: Callable[[int, int], Mel]) -> None:
+    def _bring(self, nano: CTranslate2Engine, piece: Callable[[int, int], Mel]) -> None:
         self._engine = nano
-        self._sounds = [babble(frames, frames) for frames in (320, 144, 251, 400)]
+        self._sounds = [piece(frames, frames) for frames in (400, 290, 501, 330)]
 
     def engine(self) -> Engine:
         return self._engine
@@ -46,9 +46,9 @@ class TestNano(EngineContract):
 
 class TestPolyglot(TestNano):
     @pytest.fixture(autouse=True)
-    def _bring(self, polyglot: CTranslate2Engine, babble: Callable[[int, int], Mel]) -> None:
+    def _bring(self, polyglot: CTranslate2Engine, piece: Callable[[int, int], Mel]) -> None:
         self._engine = polyglot
-        self._sounds = [babble(frames, frames) for frames in (320, 144, 251)]
+        self._sounds = [piece(frames, frames) for frames in (400, 290, 501)]
 
 
 @pytest.mark.data
