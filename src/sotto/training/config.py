@@ -81,6 +81,8 @@ class DataSpec(Table):
     longest: float = Field(default=30.0, gt=0, le=30.0)
     """Seconds; longer clips are left out if `skip_longer`, else they are an error."""
     skip_longer: bool = False
+    words: tuple[str, ...] | None = None
+    """Clips that say any other word are left out."""
     join: Joining | None = None
 
     @model_validator(mode="after")

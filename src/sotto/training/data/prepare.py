@@ -158,12 +158,14 @@ def _noise_to_learn(manifest: Manifest) -> Manifest:
 
 
 def _taken(manifest: Manifest, spec: DataSpec) -> Iterable[Entry]:
+    words = None if spec.words is None else set(spec.words)
     entries = [
         entry
         for entry in manifest.entries
         if entry.is_speech
         and (spec.split is None or entry.split == spec.split)
         and not (spec.skip_longer and (entry.seconds or 0) > spec.longest)
+        and (words is None or words.issuperset(normalize(entry.text).split()))
     ]
     return entries[: spec.limit]
 
