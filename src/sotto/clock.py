@@ -13,6 +13,10 @@ class Clock(Protocol):
         """Seconds since some fixed point; never goes back."""
         ...
 
+    def wall(self) -> float:
+        """Seconds since 1970, as clocks on walls and in tokens have it; may be set back."""
+        ...
+
 
 class SystemClock:
     """The machine's own."""
@@ -20,3 +24,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds of `time.monotonic`."""
         return time.monotonic()
+
+    def wall(self) -> float:
+        """Seconds of `time.time`."""
+        return time.time()

@@ -10,6 +10,9 @@
     │   ├── ProtocolViolation   a message that does not fit the dialect at this point
     │   ├── TooLarge            more bytes than the server takes
     │   ├── TooSlow             a client that does not read or does not send
+    │   ├── Unauthorized        no key or token, or one that is not good
+    │   ├── Forbidden           a good one, but not for this
+    │   ├── RateLimited         more at once than this caller may (retryable)
     │   └── Gone                a client that hung up
     └── ServerError             we can mend it
         ├── Overloaded          a queue is full (retryable)
@@ -18,7 +21,7 @@
         ├── EngineFailed        a decode broke; the job can be tried again (retryable)
         └── Draining            the server is about to stop (retryable)
 
-`app/http.py` alone maps them to status codes, close codes and bodies.
+`app/codes.py` alone maps them to status codes, close codes and bodies.
 """
 
 from __future__ import annotations
@@ -109,6 +112,26 @@ class TooSlow(CallerError):
     """The client does not read what it asked for, or does not send what it promised."""
 
     code = "too_slow"
+
+
+class Unauthorized(CallerError):
+    """No key or token, or one that is not good."""
+
+    code = "unauthorized"
+
+
+class Forbidden(CallerError):
+    """A good key or token, but not for this."""
+
+    code = "forbidden"
+
+
+class RateLimited(CallerError):
+    """More at once, or in a minute, than this caller may."""
+
+    code = "rate_limited"
+    retryable = True
+    retry_after = 1.0
 
 
 class Gone(CallerError):

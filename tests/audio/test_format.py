@@ -1,7 +1,9 @@
 """Raw samples: every form, cut anywhere."""
 
+from dataclasses import replace
 from itertools import pairwise
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,11 +32,15 @@ def read(pcm: PcmFormat, data: bytes, cuts: list[int]) -> Samples:
 def test_bytes_may_be_cut_anywhere(pcm: PcmFormat, n: int, cuts: list[int]) -> None:
     sound = np.random.default_rng(n).uniform(-1, 1, (n, pcm.channels))
     if pcm.encoding is Encoding.PCM_S16LE:
-        data = np.round(sound * 32_767).astype("<i2").tobytes()
-        tolerance = 1e-4
+        data, tolerance = np.round(sound * 32_767).astype("<i2").tobytes(), 1e-4
+    elif pcm.encoding is Encoding.PCM_F32LE:
+        data, tolerance = sound.astype("<f4").tobytes(), 1e-6
+    elif pcm.encoding is Encoding.PCM_U8:
+        data, tolerance = np.round(sound * 127 + 128).astype("u1").tobytes(), 2e-2
     else:
-        data = sound.astype("<f4").tobytes()
-        tolerance = 1e-6
+        meaning = read(replace(pcm, channels=1), bytes(range(256)), [])
+        codes = np.abs(meaning - sound[..., None]).argmin(axis=-1)
+        data, tolerance = codes.astype("u1").tobytes(), 4e-2
     mono = read(pcm, data, cuts)
     assert mono.dtype == np.float32
     np.testing.assert_allclose(mono, sound.mean(axis=1), atol=tolerance)
@@ -56,6 +62,22 @@ def test_half_a_sample_at_the_end_is_an_error(pcm: PcmFormat, n: int, extra: int
             reader.finish()
     else:
         reader.finish()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec"), [(Encoding.MULAW, "pcm_mulaw"), (Encoding.ALAW, "pcm_alaw")]
+)
+def test_telephone_bytes_mean_what_ffmpeg_says(encoding: Encoding, codec: str) -> None:
+    decoder = av.CodecContext.create(codec, "r")
+    decoder.sample_rate, decoder.layout = 8_000, "mono"
+    (frame,) = decoder.decode(av.Packet(bytes(range(256))))
+    heard = read(PcmFormat(encoding, 8_000), bytes(range(256)), [])
+    np.testing.assert_array_equal(heard, frame.to_ndarray()[0] / np.float32(32_768))
+
+
+def test_unsigned_bytes_are_silent_at_128() -> None:
+    heard = read(PcmFormat(Encoding.PCM_U8), bytes([0, 128, 192, 255]), [])
+    np.testing.assert_array_equal(heard, np.array([-1.0, 0.0, 0.5, 127 / 128], np.float32))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sotto.app.cli import app
-from sotto.app.http import CLOSE, nearest
+from sotto.app.codes import CLOSE, nearest
 from sotto.errors import SottoError
 from sotto.training.config import Recipe
 from sotto.training.learning.search import check_space

@@ -29,7 +29,9 @@ def as_pcm(samples: Samples, pcm: PcmFormat) -> bytes:
     sound = np.repeat(samples[:, None], pcm.channels, axis=1)
     if pcm.encoding is Encoding.PCM_F32LE:
         return sound.astype("<f4").tobytes()
-    return np.round(np.clip(sound, -1, 1) * 32_767).astype("<i2").tobytes()
+    if pcm.encoding is Encoding.PCM_S16LE:
+        return np.round(np.clip(sound, -1, 1) * 32_767).astype("<i2").tobytes()
+    return np.round(np.clip(sound, -1, 1) * 127 + 128).astype("u1").tobytes()
 
 
 def as_wav(samples: Samples) -> bytes:

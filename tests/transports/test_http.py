@@ -16,7 +16,7 @@ import pytest
 
 from sotto import errors
 from sotto.app.build import build_service
-from sotto.app.http import CLOSE, STATUS, error_response, nearest
+from sotto.app.codes import CLOSE, STATUS, error_response, nearest
 from sotto.app.server import make_server
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import Settings, load
@@ -370,7 +370,13 @@ def test_every_error_has_its_status_and_close_code(kind: type[SottoError]) -> No
     assert response.status_code == status
     assert set(body) == {"message", "type", "param", "code"}
     assert (body["message"], body["code"]) == (error.message, error.code)
-    assert body["type"] == ("invalid_request_error" if status < 500 else "server_error")
+    kinds_of_openai = {
+        401: "authentication_error",
+        403: "permission_error",
+        429: "rate_limit_error",
+    }
+    other = "invalid_request_error" if status < 500 else "server_error"
+    assert body["type"] == kinds_of_openai.get(status, other)
     assert ("retry-after" in response.headers) == (error.retry_after is not None)
     assert error.retryable == (error.retry_after is not None)
     event = error_to_json(error)

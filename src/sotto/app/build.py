@@ -14,6 +14,7 @@ from sotto.clock import SystemClock
 from sotto.interfaces.engine import Engine
 from sotto.plugins.checkpoints.catalog import lookup
 from sotto.plugins.checkpoints.source import Checkpoints
+from sotto.runtime.access import Access, Open
 from sotto.runtime.batcher import Batcher, Recognizer, Ticket
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool, ModelSpec
@@ -62,6 +63,11 @@ def build_service(settings: Settings) -> Service:
         ),
         policy=settings.decode.policy,
     )
+
+
+def build_access(settings: Settings) -> Access:
+    """Who is let in."""
+    return Open(SystemClock())
 
 
 def load_engine(settings: Settings, folder: Path) -> Engine:

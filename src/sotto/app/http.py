@@ -1,8 +1,7 @@
-"""The ASGI application: routes, the page, and what each error becomes on the wire."""
+"""The ASGI application: routes and the page."""
 
 from __future__ import annotations
 
-import logging
 import reprlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
@@ -18,79 +17,31 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketState
 
 import sotto
 from sotto import errors
+from sotto.app.codes import error_response
 from sotto.app.settings import ServerSettings
+from sotto.app.sockets import Doorway, mount
+from sotto.runtime.access import Access
+from sotto.runtime.access import Scope as Right
 from sotto.runtime.service import Service
 from sotto.transports import openai_rest, status, stream, transcribe_rest
-from sotto.transports.peer import Peer
+from sotto.transports.dialect import SocketDialect, token_of
 
-log = logging.getLogger(__name__)
-
-STATUS: dict[type[errors.SottoError], int] = {
-    errors.BadAudio: 400,
-    errors.UnknownModel: 404,
-    errors.BadOption: 400,
-    errors.TooLarge: 413,
-    errors.TooSlow: 408,
-    errors.CallerError: 400,
-    errors.Overloaded: 503,
-    errors.ModelNotReady: 503,
-    errors.ModelUnavailable: 503,
-    errors.Draining: 503,
-    errors.ServerError: 500,
-}
-"""Of the nearest class up the tree."""
-
-CLOSE: dict[type[errors.SottoError], int] = {
-    errors.ProtocolViolation: 1002,
-    errors.BadAudio: 1007,
-    errors.BadOption: 1007,
-    errors.TooSlow: 1008,
-    errors.TooLarge: 1009,
-    errors.CallerError: 1008,
-    errors.Draining: 1012,
-    errors.Overloaded: 1013,
-    errors.ModelNotReady: 1013,
-    errors.ServerError: 1011,
-}
-
-ROUTERS = {
+ROUTERS: dict[str, Callable[[Service], APIRouter]] = {
     openai_rest.NAME: openai_rest.router,
     transcribe_rest.NAME: transcribe_rest.router,
-    status.NAME: status.router,
 }
-WAVES = {stream.NAME: stream}
-
-LAST_WORD_TIMEOUT = 2.0
-"""Seconds in which a client must take the error that ends its stream."""
-
-
-def nearest(table: dict[type[errors.SottoError], int], error: errors.SottoError) -> int:
-    """What the table says of the error's class, or of the nearest one above it."""
-    return next(table[kind] for kind in type(error).__mro__ if kind in table)
-
-
-def error_response(error: errors.SottoError) -> JSONResponse:
-    """The error as OpenAI's clients read it."""
-    code = nearest(STATUS, error)
-    body = {
-        "message": error.message,
-        "type": "invalid_request_error" if code < 500 else "server_error",
-        "param": error.param if isinstance(error, errors.BadOption) else None,
-        "code": error.code,
-    }
-    headers = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return JSONResponse({"error": body}, code, headers)
+SOCKETS: dict[str, Callable[[ServerSettings], SocketDialect]] = {
+    stream.NAME: lambda settings: stream.StreamDialect(settings.config_timeout),
+}
 
 
 def make_app(
     service: Service,
     settings: ServerSettings,
+    access: Access,
     lifespan: Callable[[], AbstractAsyncContextManager[None]],
 ) -> FastAPI:
     """The application with the dialects that the settings name."""
@@ -106,17 +57,33 @@ def make_app(
         description="Whisper speech to text while it is being spoken.",
         lifespan=live,
     )
+    app.include_router(status.router(service))
     for name, make_router in ROUTERS.items():
-        if name in settings.modules or name == status.NAME:
-            app.include_router(make_router(service))
-    if stream.NAME in settings.modules:
-        _mount_stream(app, service, settings)
+        if name in settings.modules:
+            app.include_router(make_router(service), dependencies=[Depends(_let_in(access))])
+    doorway = Doorway(service, access, settings)
+    for name, make_dialect in SOCKETS.items():
+        if name in settings.modules:
+            mount(app, make_dialect(settings), doorway)
     _mount_page(app, service)
     _handle_errors(app, service)
     app.add_middleware(BodyLimit, limit=settings.max_upload_bytes)
     if settings.cors_origins:
         _allow_origins(app, settings)
     return app
+
+
+def _let_in(access: Access) -> Callable[[Request], AsyncIterator[None]]:
+    """What stands before each route: to read is to see models, to post is to send files."""
+
+    async def let_in(request: Request) -> AsyncIterator[None]:
+        right = Right.MODELS if request.method == "GET" else Right.FILES
+        caller = await access.admit(token_of(request.headers, request.query_params), right)
+        request.state.caller = caller
+        with access.enter(caller, right):
+            yield
+
+    return let_in
 
 
 def _allow_origins(app: FastAPI, settings: ServerSettings) -> None:
@@ -126,44 +93,6 @@ def _allow_origins(app: FastAPI, settings: ServerSettings) -> None:
         allow_methods=["*"],
         allow_headers=["*"],
     )
-
-
-def _mount_stream(app: FastAPI, service: Service, settings: ServerSettings) -> None:
-    @app.websocket(stream.PATH)
-    async def serve_stream(socket: WebSocket) -> None:
-        await socket.accept()
-        peer = Peer(
-            socket,
-            send_timeout=settings.send_timeout,
-            max_message=settings.max_message_bytes,
-        )
-        try:
-            await stream.serve(peer, service, config_timeout=settings.config_timeout)
-            await _close(socket, 1000)
-        except errors.SottoError as error:
-            await _end(socket, service, error)
-        except Exception:  # the outermost handler: a client never sees a traceback
-            log.exception("a stream broke")
-            await _end(socket, service, errors.ServerError("the server broke; see its log"))
-
-    async def _end(socket: WebSocket, service: Service, error: errors.SottoError) -> None:
-        service.metrics.errors.labels(error.code).inc()
-        if isinstance(error, errors.Gone):
-            return
-        peer = Peer(socket, send_timeout=LAST_WORD_TIMEOUT)
-        try:
-            await peer.send(stream.describe_error(error))
-        except errors.CallerError:
-            return
-        await _close(socket, nearest(CLOSE, error))
-
-
-async def _close(socket: WebSocket, code: int) -> None:
-    if (
-        socket.client_state is WebSocketState.CONNECTED
-        and socket.application_state is WebSocketState.CONNECTED
-    ):
-        await socket.close(code)
 
 
 def _mount_page(app: FastAPI, service: Service) -> None:

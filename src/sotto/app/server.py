@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import uvicorn
 
-from sotto.app.build import build_service, running
+from sotto.app.build import build_access, build_service, running
 from sotto.app.http import make_app
+from sotto.app.ports import ByPort, listeners
 from sotto.app.settings import Settings
 from sotto.errors import SottoError
 from sotto.runtime.models import ModelState
@@ -44,7 +45,8 @@ def run_server(settings: Settings, *, log_level: str = "info") -> None:
         level=log_level.upper(), format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    make_server(settings, build_service(settings), log_level=log_level, greet=_greet).run()
+    server = make_server(settings, build_service(settings), log_level=log_level, greet=_greet)
+    server.run(sockets=listeners(settings, server.config))
 
 
 def make_server(
@@ -56,8 +58,9 @@ def make_server(
 ) -> uvicorn.Server:
     """The server around a service, not yet running; `greet` runs beside it once it listens."""
     server = settings.server
+    app = make_app(service, server, build_access(settings), lambda: _life(service))
     config = uvicorn.Config(
-        make_app(service, server, lambda: _life(service)),
+        ByPort(app, settings.ports),
         host=server.host,
         port=server.port,
         ws="websockets-sansio",

@@ -59,7 +59,11 @@ def _nothing(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() in ("", "none") else value
 
 
-Module = Literal["stream", "openai", "transcribe"]
+Module = Literal[
+    "stream",
+    "openai",
+    "transcribe",
+]
 """The dialects; `app/http.py` mounts them by these names."""
 
 Modules = Annotated[tuple[Module, ...], BeforeValidator(_split)]
@@ -67,6 +71,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Folder = Annotated[Path, BeforeValidator(lambda value: Path(value).expanduser())]
 Folders = Annotated[dict[str, Folder], BeforeValidator(_pairs)]
 MaybeSeconds = Annotated[float | None, Field(gt=0), BeforeValidator(_nothing)]
+Port = Annotated[int | None, Field(ge=0, le=65_535), BeforeValidator(_nothing)]
 MaybeContext = Annotated[AudioContext | None, BeforeValidator(_nothing)]
 
 
@@ -104,6 +109,17 @@ class ServerSettings(Group):
     cors_origins: Names = Field(
         default=(), description="origins of web pages that may call the server"
     )
+    socket_origins: Names = Field(
+        default=("*",), description="origins of web pages that may open sockets; *: all"
+    )
+
+
+class PortSettings(Group):
+    """Ports of their own for clients that have no path to ask for; closed unless named."""
+
+    whisperlive: Port = Field(default=None, description="WhisperLive's, by custom 9090")
+    vosk: Port = Field(default=None, description="Vosk's, by custom 2700")
+    wyoming: Port = Field(default=None, description="Wyoming's, by custom 10300")
 
 
 class ModelSettings(Group):
@@ -205,6 +221,7 @@ class Settings(BaseSettings):
     )
 
     server: ServerSettings = ServerSettings()
+    ports: PortSettings = PortSettings()
     models: ModelSettings = Field(default_factory=ModelSettings)
     engine: EngineSettings = EngineSettings()
     vad: VadSettings = VadSettings()

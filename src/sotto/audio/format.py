@@ -54,13 +54,49 @@ class Encoding(StrEnum):
 
     PCM_S16LE = "pcm_s16le"
     PCM_F32LE = "pcm_f32le"
+    PCM_U8 = "pcm_u8"
+    """Silence is 128."""
+    MULAW = "mulaw"
+    ALAW = "alaw"
+    """Both as telephones have them (ITU-T G.711), one byte a sample."""
 
 
 _DTYPES: dict[Encoding, np.dtype[Any]] = {
     Encoding.PCM_S16LE: np.dtype("<i2"),
     Encoding.PCM_F32LE: np.dtype("<f4"),
+    Encoding.PCM_U8: np.dtype("u1"),
+    Encoding.MULAW: np.dtype("u1"),
+    Encoding.ALAW: np.dtype("u1"),
 }
 _S16_SCALE = 32_768.0
+
+
+def _mulaw() -> Samples:
+    """float32[256], -1..1: what each byte means (ITU-T G.711, table 2a)."""
+    code = ~np.arange(256, dtype=np.uint8)
+    exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
+    magnitude = ((mantissa << 3) + 132 << exponent) - 132
+    return np.where(code & 128, -magnitude, magnitude).astype(np.float32) / np.float32(_S16_SCALE)
+
+
+def _alaw() -> Samples:
+    """float32[256], -1..1: what each byte means (ITU-T G.711, table 1a)."""
+    code = np.arange(256, dtype=np.uint8) ^ 0x55
+    exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
+    linear = (mantissa << 4) + 8
+    magnitude = np.where(exponent > 0, linear + 256 << np.maximum(exponent - 1, 0), linear)
+    return np.where(code & 128, magnitude, -magnitude).astype(np.float32) / np.float32(_S16_SCALE)
+
+
+def _unsigned() -> Samples:
+    return np.arange(-128, 128).astype(np.float32) / np.float32(128)
+
+
+_TABLES: dict[Encoding, Samples] = {
+    Encoding.PCM_U8: _unsigned(),
+    Encoding.MULAW: _mulaw(),
+    Encoding.ALAW: _alaw(),
+}
 
 
 @dataclass(frozen=True)
@@ -102,11 +138,7 @@ class PcmReader:
         whole = len(data) - len(data) % self.format.bytes_per_frame
         self._rest = data[whole:]
         raw = np.frombuffer(data[:whole], _DTYPES[self.format.encoding])
-        samples = raw.astype(np.float32)
-        if self.format.encoding is Encoding.PCM_S16LE:
-            samples /= _S16_SCALE
-        elif not np.isfinite(samples).all():
-            raise BadAudio("expected finite pcm_f32le samples, got NaN or infinity")
+        samples = _linear(raw, self.format.encoding)
         np.clip(samples, -1.0, 1.0, out=samples)  # the sum over channels must stay finite too
         mono: Samples = samples.reshape(-1, self.format.channels).mean(axis=1, dtype=np.float32)
         return mono
@@ -118,3 +150,15 @@ class PcmReader:
                 f"expected whole samples of {self.format.bytes_per_frame} bytes, "
                 f"got {len(self._rest)} bytes left over"
             )
+
+
+def _linear(raw: NDArray[Any], encoding: Encoding) -> Samples:
+    """float32[n], not a view. Raises BadAudio where a float is not finite."""
+    if encoding in _TABLES:
+        return _TABLES[encoding].take(raw)
+    samples: Samples = raw.astype(np.float32)
+    if encoding is Encoding.PCM_S16LE:
+        samples /= _S16_SCALE
+    elif not np.isfinite(samples).all():
+        raise BadAudio("expected finite pcm_f32le samples, got NaN or infinity")
+    return samples

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from sotto.audio.format import SAMPLE_RATE, PcmFormat, Samples
+from sotto.audio.format import SAMPLE_RATE, PcmFormat, Samples, frames
 from sotto.errors import BadOption, Draining, Overloaded, TooLarge, UnknownLanguage
 from sotto.interfaces.detector import DetectorFactory
 from sotto.interfaces.engine import Traits
@@ -20,6 +20,7 @@ from sotto.runtime.door import Door, Ear, PcmSource
 from sotto.runtime.intake import Message, hear_stream
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
+from sotto.runtime.names import Hold, Names, until
 from sotto.runtime.runner import Listener, Surroundings, run_session
 from sotto.runtime.transcribe import transcribe
 from sotto.streaming.options import SessionOptions
@@ -32,6 +33,8 @@ from sotto.transcript.words import Segment, Transcript
 
 FILE_LOOKAHEAD = 16
 """Windows of one file that may be decoded at once."""
+EARLIER_SEGMENTS = 8
+"""Of a stream that is carried on, whose text helps to decode what comes."""
 
 
 class Container:
@@ -50,6 +53,15 @@ class StreamRequest:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     stream: StreamOptions = field(default_factory=StreamOptions)
     sound: SoundFormat = field(default_factory=PcmFormat)
+    pause: float | None = None
+    """Seconds of silence that end an utterance; None takes the server's. No less than 0.36 s."""
+    threshold: float | None = None
+    """Probability at which speech begins; None takes the server's."""
+    idle: float | None = None
+    """Seconds without sound after which an open utterance is ended; None takes the server's."""
+    session: str | None = None
+    """A name in the store, under which an earlier stream of that name is carried on; None makes
+    one up."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +101,12 @@ class Stream:
     _door: Door
     _around: Surroundings
     _idle: float
+    _hold: Hold
 
     async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
         """From the first message to the last event; see `run_session`."""
         try:
+            messages = until(messages, self._hold.wanted)
             heard = hear_stream(messages, self._door, idle=self._idle)
             await run_session(self.session, heard, listener, self._around)
         finally:
@@ -112,6 +126,7 @@ class Service:
     """What holds where a client does not say otherwise."""
     policy: PolicyName = PolicyName.ALIGNATT
     """The same, for streams."""
+    names: Names = field(default_factory=Names)
     draining: bool = False
     open_streams: int = 0
     open_files: int = 0
@@ -125,15 +140,21 @@ class Service:
         Raises Overloaded, Draining, what the model pool raises, and BadOption.
         """
         with self._admit_stream(dialect):
-            async with self.models.use(request.model) as (name, model):
+            stream_id = request.session or str(uuid.uuid4())
+            async with (
+                self.names.hold(stream_id) as hold,
+                self.models.use(request.model) as (name, model),
+            ):
+                earlier = await self.store.segments(stream_id)
                 options = SessionOptions(
                     decode=_fit(request.decode, model.traits),
                     policy=make_policy(request.stream, guard=self._guard(model.traits)),
-                    segmenter=self.limits.segmenter,
+                    segmenter=self._segmenter(request),
                     partials=request.stream.partials,
                     use_context=request.stream.use_context,
+                    first=earlier[-1].id + 1 if earlier else 0,
+                    text=" ".join(segment.text for segment in earlier[-EARLIER_SEGMENTS:]),
                 )
-                stream_id = str(uuid.uuid4())
                 yield Stream(
                     id=stream_id,
                     model=name,
@@ -142,7 +163,8 @@ class Service:
                     warnings=tuple(_warnings(name, model.traits, request.decode)),
                     _door=self._door(request.sound, model.traits),
                     _around=Surroundings(model, self.metrics, self.store, stream_id),
-                    _idle=self.limits.idle,
+                    _idle=self.limits.idle if request.idle is None else request.idle,
+                    _hold=hold,
                 )
                 self.done += 1
 
@@ -173,6 +195,20 @@ class Service:
         self.done += 1
         self.metrics.files_total.inc()
         return replace(transcript, task=request.decode.task)
+
+    def _segmenter(self, request: StreamRequest) -> SegmenterOptions:
+        """The server's, but for what the client wants otherwise. Raises BadOption."""
+        base = self.limits.segmenter
+        threshold = base.threshold if request.threshold is None else request.threshold
+        if not 0 < threshold < 1:
+            raise BadOption("threshold", f"expected a threshold between 0 and 1, got {threshold}")
+        silence = base.silence if request.pause is None else frames(request.pause)
+        return replace(
+            base,
+            threshold=threshold,
+            release=min(base.release, threshold),
+            silence=max(silence, base.least_silence),
+        )
 
     def _guard(self, traits: Traits) -> int:
         return traits.guard if self.limits.guard is None else self.limits.guard

@@ -21,6 +21,10 @@ class SessionOptions:
     partials: bool = True
     """Whether open utterances are looked at."""
     use_context: bool = True
+    first: int = 0
+    """The number of the first utterance: not 0 where an earlier session is carried on."""
+    text: str = ""
+    """What was said in it."""
     lookahead: int = 1
     """Jobs that may be out at once. More than one is for files: no partials, no context."""
 

@@ -37,11 +37,15 @@ class SegmenterOptions:
     """Longer ones are cut where speech is weakest."""
 
     def __post_init__(self) -> None:
-        if self.silence < self.post_roll + BUCKET:
+        if self.silence < self.least_silence:
             raise ValueError(
-                f"expected a silence of at least {self.post_roll + BUCKET} frames, "
-                f"got {self.silence}"
+                f"expected a silence of at least {self.least_silence} frames, got {self.silence}"
             )
+
+    @property
+    def least_silence(self) -> int:
+        """The shortest pause that can end an utterance."""
+        return self.post_roll + BUCKET
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,11 @@ class Session:
         self._buffer = FrameBuffer(traits.n_mels)
         self._utterances: deque[Utterance] = deque()
         self._language = LanguageMemory(options.decode.language)
-        self._text = ""
+        self._text = options.text[-CONTEXT_CHARACTERS:]
         self._flights: dict[int, Flight] = {}
         self._replaced: Flight | None = None
         self._jobs = 0
-        self._begun = 0
+        self._begun = options.first
         self._frame = 0
         self._finished = False
 
@@ -72,7 +72,7 @@ class Session:
     @property
     def utterances(self) -> int:
         """Utterances that have begun."""
-        return self._begun
+        return self._begun - self._options.first
 
     @property
     def is_speaking(self) -> bool:

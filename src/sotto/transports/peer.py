@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
+from starlette.datastructures import QueryParams
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sotto.errors import Gone, TooLarge, TooSlow
+from sotto.runtime.access import Caller
 
 
 class Peer:
     """The other side of one socket."""
+
+    caller = Caller()
+    """Who it is; told by whoever lets it in."""
 
     def __init__(
         self, socket: WebSocket, *, send_timeout: float, max_message: int = 4 * 1024**2
@@ -22,6 +27,26 @@ class Peer:
         self._max_message = max_message
         """Bytes, or characters."""
         self._given_up = asyncio.Event()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the upgrade; names in lower case."""
+        return self._socket.headers
+
+    @property
+    def query(self) -> QueryParams:
+        """What the address says after its question mark."""
+        return self._socket.query_params
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """What the address says where the dialect's path has a name in braces."""
+        return self._socket.path_params
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """What the client offers to speak."""
+        return list(self._socket.scope.get("subprotocols", []))
 
     async def first_text(self, timeout: float) -> str | None:
         """The first message; None where it is not text. Raises TooSlow, Gone."""
@@ -61,14 +86,17 @@ class Peer:
             if receive is not None:
                 receive.cancel()
 
-    async def send(self, text: str) -> None:
-        """Send one text message. Raises Gone, or TooSlow where it is not taken in time."""
+    async def send(self, message: str | bytes) -> None:
+        """Send one message. Raises Gone, or TooSlow where it is not taken in time."""
         states = (self._socket.client_state, self._socket.application_state)
         if states != (WebSocketState.CONNECTED, WebSocketState.CONNECTED):
             raise Gone("the client hung up")
         try:
             async with asyncio.timeout(self._send_timeout):
-                await self._socket.send_text(text)
+                if isinstance(message, str):
+                    await self._socket.send_text(message)
+                else:
+                    await self._socket.send_bytes(message)
         except TimeoutError:
             self._given_up.set()
             raise TooSlow(

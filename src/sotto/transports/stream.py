@@ -28,6 +28,7 @@ from sotto.transcript.events import (
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions, Task, one_of
 from sotto.transcript.words import Word
+from sotto.transports.dialect import SocketDialect
 from sotto.transports.peer import Peer
 
 NAME = "stream"
@@ -192,11 +193,6 @@ def error_to_json(error: SottoError) -> Json:
     return body
 
 
-def describe_error(error: SottoError) -> str:
-    """The last message to a client whose stream ends in an error."""
-    return json.dumps(error_to_json(error))
-
-
 @dataclass(frozen=True)
 class _Listener:
     peer: Peer
@@ -207,27 +203,42 @@ class _Listener:
         await self.peer.send(json.dumps(message))
 
 
-async def serve(peer: Peer, service: Service, *, config_timeout: float) -> None:
-    """One stream from its configuration to `closed`. Raises what ends it early."""
-    text = await peer.first_text(config_timeout)
-    if text is None:
-        raise ProtocolViolation("expected the configuration first, got sound")
-    config = parse_config(text)
-    request = config.request(service.defaults, service.policy)
-    listener = _Listener(peer, config.word_timestamps)
-    async with service.open_stream(request, NAME) as stream:
-        await peer.send(json.dumps(_ready(config, request, stream)))
-        for warning in stream.warnings:
-            await listener(warning)
-        await stream.run(_messages(peer), listener)
-        session = stream.session
-        closed = {
-            "type": "closed",
-            "reason": "finished",
-            "duration": seconds(session.frame),
-            "utterances": session.utterances,
-        }
-        await peer.send(json.dumps(closed))
+class StreamDialect(SocketDialect):
+    """`/stream`."""
+
+    name = NAME
+    paths = (PATH,)
+    accepts_first = True  # a page in a browser cannot see the status of a refused upgrade
+
+    def __init__(self, config_timeout: float) -> None:
+        self._config_timeout = config_timeout
+        """Seconds in which the configuration must come."""
+
+    async def serve(self, peer: Peer, service: Service) -> None:
+        """One stream from its configuration to `closed`. Raises what ends it early."""
+        text = await peer.first_text(self._config_timeout)
+        if text is None:
+            raise ProtocolViolation("expected the configuration first, got sound")
+        config = parse_config(text)
+        request = config.request(service.defaults, service.policy)
+        listener = _Listener(peer, config.word_timestamps)
+        async with service.open_stream(request, NAME) as stream:
+            await peer.send(json.dumps(_ready(config, request, stream)))
+            for warning in stream.warnings:
+                await listener(warning)
+            await stream.run(_messages(peer), listener)
+            session = stream.session
+            closed = {
+                "type": "closed",
+                "reason": "finished",
+                "duration": seconds(session.frame),
+                "utterances": session.utterances,
+            }
+            await peer.send(json.dumps(closed))
+
+    def last_words(self, error: SottoError) -> str:
+        """An `error` message."""
+        return json.dumps(error_to_json(error))
 
 
 def _ready(config: Config, request: StreamRequest, stream: Stream) -> Json:

@@ -1,0 +1,98 @@
+"""Dialects over WebSockets, mounted: who is let in, and how a socket ends."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from fastapi import FastAPI, WebSocket
+from starlette.websockets import WebSocketState
+
+from sotto import errors
+from sotto.app.codes import CLOSE, error_response, nearest
+from sotto.app.settings import ServerSettings
+from sotto.runtime.access import Access, Scope
+from sotto.runtime.service import Service
+from sotto.transports.dialect import SocketDialect
+from sotto.transports.peer import Peer
+
+log = logging.getLogger(__name__)
+
+LAST_WORD_TIMEOUT = 2.0
+"""Seconds in which a client must take the error that ends its stream."""
+
+
+def mount(app: FastAPI, dialect: SocketDialect, doorway: Doorway) -> None:
+    """Let the application answer on the dialect's paths."""
+    for path in dialect.paths:
+
+        @app.websocket(path)
+        async def serve(socket: WebSocket) -> None:
+            await doorway.serve(socket, dialect)
+
+
+@dataclass(frozen=True)
+class Doorway:
+    """What all sockets of a server share."""
+
+    service: Service
+    access: Access
+    settings: ServerSettings
+
+    async def serve(self, socket: WebSocket, dialect: SocketDialect) -> None:
+        """One socket from its upgrade to its close."""
+        peer = Peer(
+            socket,
+            send_timeout=self.settings.send_timeout,
+            max_message=self.settings.max_message_bytes,
+        )
+        try:
+            await self._let_in(socket, peer, dialect)
+            with self.access.enter(peer.caller, Scope.STREAMS):
+                await _accept(socket, peer, dialect)
+                await dialect.serve(peer, self.service)
+            await _close(socket, 1000)
+        except errors.SottoError as error:
+            await self._end(socket, peer, dialect, error)
+        except Exception:  # the outermost handler: a client never sees a traceback
+            log.exception("a socket of the dialect %s broke", dialect.name)
+            broken = errors.ServerError("the server broke; see its log")
+            await self._end(socket, peer, dialect, broken)
+
+    async def _let_in(self, socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
+        origin = socket.headers.get("origin")
+        allowed = self.settings.socket_origins
+        if origin is not None and "*" not in allowed and origin not in allowed:
+            raise errors.Forbidden(f"expected a page of {', '.join(allowed)}, got {origin[:200]}")
+        peer.caller = await self.access.admit(dialect.token(peer), Scope.STREAMS)
+
+    async def _end(
+        self, socket: WebSocket, peer: Peer, dialect: SocketDialect, error: errors.SottoError
+    ) -> None:
+        self.service.metrics.errors.labels(error.code).inc()
+        if isinstance(error, errors.Gone):
+            return
+        if socket.application_state is WebSocketState.CONNECTING:
+            if not dialect.accepts_first:
+                await socket.send_denial_response(error_response(error))
+                return
+            await _accept(socket, peer, dialect)
+        words = dialect.last_words(error)
+        if words is not None:
+            try:
+                await Peer(socket, send_timeout=LAST_WORD_TIMEOUT).send(words)
+            except errors.CallerError:
+                return
+        await _close(socket, dialect.close_code(error) or nearest(CLOSE, error))
+
+
+async def _accept(socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
+    await socket.accept(dialect.subprotocol(peer))
+
+
+async def _close(socket: WebSocket, code: int) -> None:
+    if (
+        socket.client_state is WebSocketState.CONNECTED
+        and socket.application_state is WebSocketState.CONNECTED
+    ):
+        await socket.close(code)
