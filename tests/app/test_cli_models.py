@@ -33,7 +33,7 @@ def test_list_says_where_each_is(sotto, folder):
     rows = [line.split() for line in out.splitlines()]
     assert code == 0
     assert rows[0] == ["name", "parameters", "place", "size"]
-    assert ["nano", "2", "M", "bundled", "4", "MiB"] in rows
+    assert ["nano", "4", "M", "bundled", "5", "MiB"] in rows
     assert ["tiny", "39", "M", "downloaded", "3", "MiB"] in rows
     assert ["base", "74", "M", "not", "here"] in rows
     assert ["large-v3", "large", "1550", "M", "not", "here"] in rows

@@ -195,6 +195,15 @@ def test_clips_that_are_too_long_are_left_out_where_asked(home: Path) -> None:
     ]
 
 
+def test_clips_that_say_other_words_may_be_left_out(home: Path) -> None:
+    texts = ("Two, one.", "one two three", "TWO", "twofold")
+    write_set(home / "one", *(GOOD | {"path": f"{n}.wav", "text": t} for n, t in enumerate(texts)))
+    words = {"manifest": "one", "text": "plain", "words": ["one", "two"]}
+    some, all_of_them = prepare(recipe(home, words, {"manifest": "one"}), home).learn
+    assert some.texts == ("two one", "two")
+    assert all_of_them.texts == texts
+
+
 def test_a_clip_without_a_frame_is_told_of(home: Path) -> None:
     folder = write_set(home / "one", GOOD | {"path": "a.wav", "seconds": 0.005})
     said = faults(recipe(home, {"manifest": "one"}, {"manifest": "talks"}), home)

@@ -28,7 +28,7 @@ class Entry:
 
 
 CATALOG: tuple[Entry, ...] = (
-    Entry("nano", 2, None),
+    Entry("nano", 4, None),
     Entry("tiny", 39, "Systran/faster-whisper-tiny"),
     Entry("tiny.en", 39, "Systran/faster-whisper-tiny.en"),
     Entry("base", 74, "Systran/faster-whisper-base"),
