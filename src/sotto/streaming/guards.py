@@ -38,7 +38,7 @@ class GuardOptions:
     """A word whose frames all have less probability of speech was not spoken."""
     faint: float = 0.75
     """Where no frame of the window is more probably speech than this, words must be sure."""
-    sure: float = 0.7
+    sure: float = 0.85
     """Mean probability of words that are."""
     gate_margin: int = 10
     """Frames by which alignment may be off."""
