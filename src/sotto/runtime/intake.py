@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import TypeAlias
 
-from sotto.audio.format import Samples
-from sotto.errors import CallerError
+from sotto.audio.chunk import MelChunk
+from sotto.audio.format import SAMPLE_RATE, WINDOW_FRAMES, Samples
+from sotto.errors import CallerError, TooLarge
 from sotto.runtime.door import Door, Ear
 from sotto.runtime.runner import Flush, Heard
 
@@ -50,6 +51,18 @@ async def _with_idle(messages: AsyncIterator[Message], idle: float) -> AsyncIter
             yield message
     finally:
         following.cancel()
+        if following.done() and not following.cancelled():
+            following.exception()  # it came too late to matter: somebody must have looked at it
+
+
+def at_most(most: float, pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """The pieces of a file, while they are no more than `most` seconds. Raises TooLarge."""
+    heard = 0
+    for piece in pieces:
+        heard += len(piece)
+        if heard > most * SAMPLE_RATE:
+            raise TooLarge(f"expected at most {most:g} s of sound in one file, got more")
+        yield piece
 
 
 async def hear_file(pieces: Iterator[Samples], ear: Ear) -> AsyncIterator[Heard]:
@@ -65,3 +78,10 @@ async def hear_file(pieces: Iterator[Samples], ear: Ear) -> AsyncIterator[Heard]
 def _next_chunk(pieces: Iterator[Samples], ear: Ear) -> Heard | None:
     samples = next(pieces, None)
     return None if samples is None else ear.receive(samples)
+
+
+async def hear_image(chunk: MelChunk) -> AsyncIterator[Heard]:
+    """A chunk that is all there is, piece by piece, so that others have their turn between."""
+    for start in range(chunk.start, chunk.end, WINDOW_FRAMES):
+        yield chunk.between(start, min(start + WINDOW_FRAMES, chunk.end))
+        await asyncio.sleep(0)

@@ -45,17 +45,20 @@ class Names:
 
 
 async def until(items: AsyncIterator[Item], event: asyncio.Event) -> AsyncIterator[Item]:
-    """The items up to where the event happens."""
+    """The items up to where the event happens; what waits for one then is stopped."""
     happened = asyncio.ensure_future(event.wait())
+    following: asyncio.Future[Item | None] | None = None
     try:
         while True:
             following = asyncio.ensure_future(anext(items, None))
             await asyncio.wait({following, happened}, return_when=asyncio.FIRST_COMPLETED)
             if not following.done():
-                following.cancel()
                 return
             if (item := following.result()) is None:
                 return
             yield item
     finally:
         happened.cancel()
+        if following is not None and not following.done():
+            following.cancel()
+            await asyncio.wait({following})

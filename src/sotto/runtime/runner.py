@@ -130,11 +130,12 @@ class _Driver:
 
     def _withdraw(self) -> bool:
         """Take back the session's job that is out, unless it has begun."""
-        for out in self._out:
+        for out in tuple(self._out):
             if out.ticket is not None and not self._around.recognizer.withdraw(out.ticket):
                 return False
             if out.task is not None:
                 out.task.cancel()
+            self._out.discard(out)  # now: a task that never ran cannot, and may be asked again
         return True
 
     async def _decode(self, out: _Out, tasks: asyncio.TaskGroup) -> None:

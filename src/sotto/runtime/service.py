@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -9,26 +10,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from sotto.audio.format import SAMPLE_RATE, PcmFormat, Samples, frames
-from sotto.errors import BadOption, Draining, Overloaded, TooLarge, UnknownLanguage
+from sotto.audio.chunk import MelChunk
+from sotto.audio.edges import MAJORITY, OPENS, RELEASES
+from sotto.audio.format import PcmFormat, frames, seconds
+from sotto.errors import Draining, Overloaded, TooLarge
 from sotto.interfaces.detector import DetectorFactory
 from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import TranscriptStore
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.container import ContainerReader, read_file
 from sotto.runtime.door import Door, Ear, PcmSource
-from sotto.runtime.intake import Message, hear_stream
+from sotto.runtime.fitting import fit, reader, warnings
+from sotto.runtime.intake import Message, at_most, hear_file, hear_image, hear_stream
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
 from sotto.runtime.names import Hold, Names, until
-from sotto.runtime.runner import Listener, Surroundings, run_session
+from sotto.runtime.runner import Heard, Listener, Surroundings, run_session
 from sotto.runtime.transcribe import transcribe
+from sotto.streaming.guards import GuardOptions
 from sotto.streaming.options import SessionOptions
 from sotto.streaming.policies import make_policy
 from sotto.streaming.segmenter import SegmenterOptions
 from sotto.streaming.session import Session
 from sotto.transcript.events import Warned
-from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions, Task
+from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions
 from sotto.transcript.words import Segment, Transcript
 
 FILE_LOOKAHEAD = 16
@@ -59,6 +64,8 @@ class StreamRequest:
     """Probability at which speech begins; None takes the server's."""
     idle: float | None = None
     """Seconds without sound after which an open utterance is ended; None takes the server's."""
+    longest: float | None = None
+    """Seconds after which an utterance is cut, 1 to 30; None takes the server's."""
     session: str | None = None
     """A name in the store, under which an earlier stream of that name is carried on; None makes
     one up."""
@@ -147,7 +154,7 @@ class Service:
             ):
                 earlier = await self.store.segments(stream_id)
                 options = SessionOptions(
-                    decode=_fit(request.decode, model.traits),
+                    decode=fit(request.decode, model.traits),
                     policy=make_policy(request.stream, guard=self._guard(model.traits)),
                     segmenter=self._segmenter(request),
                     partials=request.stream.partials,
@@ -160,7 +167,7 @@ class Service:
                     model=name,
                     traits=model.traits,
                     session=Session(model.traits, options),
-                    warnings=tuple(_warnings(name, model.traits, request.decode)),
+                    warnings=tuple(warnings(name, model.traits, request.decode)),
                     _door=self._door(request.sound, model.traits),
                     _around=Surroundings(model, self.metrics, self.store, stream_id),
                     _idle=self.limits.idle if request.idle is None else request.idle,
@@ -178,36 +185,64 @@ class Service:
 
         Raises BadAudio, TooLarge, Overloaded, Draining, what the model pool raises, and BadOption.
         """
+
+        def hear(traits: Traits) -> AsyncIterator[Heard]:
+            pieces = at_most(self.limits.max_file_seconds, read_file(file))
+            return hear_file(pieces, Ear(traits.n_mels, self.detectors()))
+
         with self._admit_file():
-            async with self.models.use(request.model) as (_, model):
-                options = SessionOptions(
-                    decode=_fit(request.decode, model.traits),
-                    segmenter=self.limits.segmenter,
-                    partials=False,
-                    use_context=False,
-                    lookahead=FILE_LOOKAHEAD,
-                )
-                around = Surroundings(model, self.metrics, kind="file")
-                session = Session(model.traits, options)
-                ear = Ear(model.traits.n_mels, self.detectors())
-                pieces = _at_most(self.limits.max_file_seconds, read_file(file))
-                transcript = await transcribe(pieces, ear, session, around, tell)
+            options = SessionOptions(segmenter=self.limits.segmenter)
+            return await self._write_down(hear, request, options, tell)
+
+    async def transcribe_image(
+        self, see: Callable[[], MelChunk], request: FileRequest
+    ) -> Transcript:
+        """All that is said in a spectrogram, by a model that reads as many bands as it has.
+
+        `see` gives it, in a thread. Raises BadAudio where no such model is served; what `see`
+        raises; and as `transcribe_file`.
+        """
+        with self._admit_file():
+            image = await asyncio.to_thread(see)
+            most = self.limits.max_file_seconds
+            if seconds(len(image)) > most:
+                raise TooLarge(f"expected at most {most:g} s of sound in one image, got more")
+            options = SessionOptions(
+                segmenter=replace(self.limits.segmenter, threshold=OPENS, release=RELEASES),
+                guards=GuardOptions(gate=RELEASES, faint=MAJORITY),  # edges know no more certainty
+            )
+            model = reader(self.models, image.mel.shape[1], request.model)
+            request = replace(request, model=model)
+            return await self._write_down(lambda _: hear_image(image), request, options)
+
+    async def _write_down(
+        self,
+        hear: Callable[[Traits], AsyncIterator[Heard]],
+        request: FileRequest,
+        options: SessionOptions,
+        tell: Callable[[Segment], None] = lambda segment: None,
+    ) -> Transcript:
+        async with self.models.use(request.model) as (_, model):
+            options = replace(
+                options,
+                decode=fit(request.decode, model.traits),
+                partials=False,
+                use_context=False,
+                lookahead=FILE_LOOKAHEAD,
+            )
+            around = Surroundings(model, self.metrics, kind="file")
+            session = Session(model.traits, options)
+            transcript = await transcribe(hear(model.traits), session, around, tell)
         self.done += 1
         self.metrics.files_total.inc()
         return replace(transcript, task=request.decode.task)
 
     def _segmenter(self, request: StreamRequest) -> SegmenterOptions:
         """The server's, but for what the client wants otherwise. Raises BadOption."""
-        base = self.limits.segmenter
-        threshold = base.threshold if request.threshold is None else request.threshold
-        if not 0 < threshold < 1:
-            raise BadOption("threshold", f"expected a threshold between 0 and 1, got {threshold}")
-        silence = base.silence if request.pause is None else frames(request.pause)
-        return replace(
-            base,
-            threshold=threshold,
-            release=min(base.release, threshold),
-            silence=max(silence, base.least_silence),
+        return self.limits.segmenter.but(
+            threshold=request.threshold,
+            silence=None if request.pause is None else frames(request.pause),
+            longest=None if request.longest is None else frames(request.longest),
         )
 
     def _guard(self, traits: Traits) -> int:
@@ -247,31 +282,3 @@ class Service:
     def _check_open(self) -> None:
         if self.draining:
             raise Draining("the server is about to stop: try again in a moment")
-
-
-def _at_most(most: float, pieces: Iterator[Samples]) -> Iterator[Samples]:
-    """The pieces of a file, while they are no more than `most` seconds. Raises TooLarge."""
-    heard = 0
-    for piece in pieces:
-        heard += len(piece)
-        if heard > most * SAMPLE_RATE:
-            raise TooLarge(f"expected at most {most:g} s of sound in one file, got more")
-        yield piece
-
-
-def _warnings(name: str, traits: Traits, options: DecodeOptions) -> Iterator[Warned]:
-    if traits.notice:
-        yield Warned("limited_model", f"{name} is {traits.notice}")
-    if (options.prompt or options.hotwords) and not traits.takes_context:
-        yield Warned("ignored_option", f"{name} takes no prompt and no hotwords: they are ignored")
-
-
-def _fit(options: DecodeOptions, traits: Traits) -> DecodeOptions:
-    """The options, checked against what the model can do. Raises UnknownLanguage, BadOption."""
-    known = ", ".join(traits.languages)
-    for language in (options.language, *options.candidates):
-        if language is not None and language not in traits.languages:
-            raise UnknownLanguage(language, f"a language of this model ({known})")
-    if options.task is Task.TRANSLATE and not traits.translates:
-        raise BadOption("task", "expected transcribe: this model was not trained to translate")
-    return options

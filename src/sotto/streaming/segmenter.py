@@ -8,12 +8,14 @@ QUIET ──p ≥ threshold──▶ STARTING ──min_speech──▶ SPEAKING
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeAlias
 
 import numpy as np
 
+from sotto.audio.format import FRAMES_PER_SECOND, WINDOW_FRAMES, seconds
+from sotto.errors import BadOption
 from sotto.interfaces.engine import BUCKET
 
 
@@ -46,6 +48,27 @@ class SegmenterOptions:
     def least_silence(self) -> int:
         """The shortest pause that can end an utterance."""
         return self.post_roll + BUCKET
+
+    def but(
+        self, *, threshold: float | None, silence: int | None, longest: int | None
+    ) -> SegmenterOptions:
+        """These, but for what is not None; a silence that is too short becomes the shortest.
+
+        Raises BadOption.
+        """
+        threshold = self.threshold if threshold is None else threshold
+        if not 0 < threshold < 1:
+            raise BadOption("threshold", f"expected a threshold between 0 and 1, got {threshold}")
+        longest = self.max_utterance if longest is None else longest
+        if not FRAMES_PER_SECOND <= longest <= WINDOW_FRAMES:
+            raise BadOption("longest", f"expected 1 to 30 s, got {seconds(longest)}")
+        return replace(
+            self,
+            threshold=threshold,
+            release=min(self.release, threshold),
+            silence=max(self.silence if silence is None else silence, self.least_silence),
+            max_utterance=longest,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Speech seen in a spectrogram: its edges cross many bands at once.
+
+Where only an image exists, no detector can listen. Sobel's operator finds how steeply the image
+changes at each place; a frame in which that happens in enough bands is one of speech.
+Source of the rule and its numbers: wavey-ai/mel-spec, src/vad.rs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from sotto.audio.chunk import Mel, MelChunk, Speech
+from sotto.audio.mel import normalize
+
+MAJORITY = 0.5
+"""What frames are given at least that the rule calls speech."""
+OPENS = 0.375
+"""From which on speech begins in an image that was cut at speech, so that doubt speaks for it.
+On 800 s of LibriSpeech the frames that Silero calls speech have this in 96 of 100 cases (clean; 95
+on test-other) and MAJORITY in 91 (89)."""
+RELEASES = 0.25
+"""Below which speech pauses in such an image."""
+
+_SHORTEST = 10
+"""Frames; what rises for less is no word."""
+_BLOCK = 4096
+"""Frames at once, so that a long image takes little more memory than a short one."""
+
+
+@dataclass(frozen=True)
+class EdgeOptions:
+    """The original's numbers."""
+
+    min_energy: float = 0.98
+    """The least gradient of an edge, in units of Whisper's normalized log-mel."""
+    min_y: int = 11
+    """Bands that edges must cross in one frame."""
+    min_mel: int = 2
+    """Bands below this one are not looked at: low frequencies rumble."""
+    reach: int = 4
+    """Frames to either side that have a vote."""
+    min_x: int = 5
+    """Frames; less speech than this in a row is none."""
+
+
+def heard_in(mel: Mel) -> MelChunk:
+    """Raw mel, float32[n, n_mels], that somebody cut at speech, with its probability.
+
+    Where nothing in it looks like speech, all of it is doubtful instead of lost: it is decoded, and
+    only words that are sure are believed.
+    """
+    speech = speech_in(mel)
+    if not _in_runs(speech >= OPENS, _SHORTEST).any():
+        speech = np.full(len(mel), OPENS, np.float32)
+    return MelChunk(0, mel, speech)
+
+
+def speech_in(mel: Mel, options: EdgeOptions | None = None) -> Speech:
+    """float32[n], 0..1: how many bands are crossed around each frame, where min_y give ½.
+
+    `mel` is raw, float32[n, n_mels]. The original says yes or no; what stays below its threshold
+    still differs: soft speech from silence.
+    """
+    options = options or EdgeOptions()
+    bands = _crossed(mel, options)
+    degree = _mean(np.minimum(bands / (2 * options.min_y), 1.0), options.reach)
+    return np.where(_spoken(bands, options), np.maximum(degree, MAJORITY), degree).astype(
+        np.float32
+    )
+
+
+def is_speech(mel: Mel, options: EdgeOptions | None = None) -> NDArray[np.bool_]:
+    """bool[n]: the original's rule, over the whole of `mel`, float32[n, n_mels], raw."""
+    options = options or EdgeOptions()
+    return _spoken(_crossed(mel, options), options)
+
+
+def _spoken(bands: NDArray[np.int64], options: EdgeOptions) -> NDArray[np.bool_]:
+    """Half of the frames around have enough bands, and so for long enough."""
+    votes = _mean(bands >= options.min_y, options.reach)
+    return _in_runs(votes >= MAJORITY, options.min_x)
+
+
+def _crossed(mel: Mel, options: EdgeOptions) -> NDArray[np.int64]:
+    """int64[n]: bands crossed by edges; the outermost frames have no gradient, and the next's."""
+    n = len(mel)
+    if n < 3:
+        return np.zeros(n, np.int64)
+    values = normalize(mel)[:, options.min_mel :]
+    starts = range(0, n - 2, _BLOCK)
+    edges = (_edges(values[lo : lo + _BLOCK + 2], options.min_energy) for lo in starts)
+    return np.pad(np.concatenate([block.sum(axis=1, dtype=np.int64) for block in edges]), 1, "edge")
+
+
+def _edges(values: Mel, min_energy: float) -> NDArray[np.bool_]:
+    """bool[n - 2, n_mels - 2]: where the gradient is steep. Values are float32[n, n_mels]."""
+    over_bands = values[:, :-2] + 2 * values[:, 1:-1] + values[:, 2:]
+    over_time = values[:-2] + 2 * values[1:-1] + values[2:]
+    along_time = over_bands[2:] - over_bands[:-2]
+    along_bands = over_time[:, 2:] - over_time[:, :-2]
+    steep: NDArray[np.bool_] = along_time**2 + along_bands**2 >= min_energy**2
+    return steep
+
+
+def _mean(values: NDArray[np.float64] | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+    """float64[n]: the mean within reach of each place, fewer at the ends."""
+    sums = np.concatenate([[0], np.cumsum(values)])
+    places = np.arange(len(values))
+    first = np.maximum(places - reach, 0)
+    last = np.minimum(places + reach + 1, len(values))
+    mean: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)
+    return mean
+
+
+def _in_runs(mask: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """bool[n]: the True places that have at least so many in a row."""
+    if not len(mask):
+        return mask
+    padded = np.pad(mask, least - 1)
+    whole = sliding_window_view(padded, least).all(axis=1)
+    runs: NDArray[np.bool_] = np.asarray(sliding_window_view(whole, least).any(axis=1))
+    return runs
