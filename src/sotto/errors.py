@@ -18,6 +18,7 @@
         ├── Overloaded          a queue is full (retryable)
         ├── ModelNotReady       loading, or not loaded yet (retryable)
         ├── ModelUnavailable    the checkpoint cannot be had or cannot be loaded
+        ├── KeysUnavailable     what tokens are checked with cannot be had just now (retryable)
         ├── EngineFailed        a decode broke; the job can be tried again (retryable)
         └── Draining            the server is about to stop (retryable)
 
@@ -131,7 +132,10 @@ class RateLimited(CallerError):
 
     code = "rate_limited"
     retryable = True
-    retry_after = 1.0
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Gone(CallerError):
@@ -166,6 +170,14 @@ class ModelUnavailable(ServerError):
     """The model's files cannot be had, or cannot be loaded."""
 
     code = "model_unavailable"
+
+
+class KeysUnavailable(ServerError):
+    """The keys with which callers' tokens are checked cannot be had, or cannot be read."""
+
+    code = "keys_unavailable"
+    retryable = True
+    retry_after = 5.0
 
 
 class EngineFailed(ServerError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from fastapi.responses import JSONResponse
 
 from sotto import errors
@@ -19,6 +21,7 @@ STATUS: dict[type[errors.SottoError], int] = {
     errors.Overloaded: 503,
     errors.ModelNotReady: 503,
     errors.ModelUnavailable: 503,
+    errors.KeysUnavailable: 503,
     errors.Draining: 503,
     errors.ServerError: 500,
 }
@@ -35,6 +38,7 @@ CLOSE: dict[type[errors.SottoError], int] = {
     errors.Draining: 1012,
     errors.Overloaded: 1013,
     errors.ModelNotReady: 1013,
+    errors.KeysUnavailable: 1013,
     errors.ServerError: 1011,
 }
 
@@ -57,5 +61,5 @@ def error_response(error: errors.SottoError) -> JSONResponse:
     }
     headers = {"WWW-Authenticate": "Bearer"} if code == 401 else {}
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return JSONResponse({"error": body}, code, headers)

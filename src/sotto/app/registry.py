@@ -11,6 +11,10 @@ from sotto.errors import BadOption
 PLUGINS: dict[str, dict[str, str]] = {
     "engines": {"ctranslate2": "sotto.plugins.engines.ctranslate2:CTranslate2Engine"},
     "vad": {"silero": "sotto.plugins.vad.silero:Silero"},
+    "auth": {
+        "keys": "sotto.plugins.auth.keys:Keys",
+        "tokens": "sotto.plugins.auth.places:tokens_of",
+    },
     "storage": {"memory": "sotto.plugins.storage.memory:MemoryStore"},
 }
 """Family → name → `module:attribute`."""

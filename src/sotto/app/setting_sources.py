@@ -18,8 +18,12 @@ _ALIASES = {
     "ENABLED_MODULES": "server.modules",
     "BEAM_SIZE": "engine.beam_size",
     "BYPASS_AUTHORIZATION": "auth.bypass",
+    "ASAP_PUB_KEYS_AUDS": "auth.jwt_audiences",
     "WHISPER_MODEL_NAME": "models.names",
 }
+
+_ASAP_BASE = "ASAP_PUB_KEYS_REPO_URL"
+_ASAP_FOLDERS = ("ASAP_PUB_KEYS_FOLDER", "ASAP_PUB_KEYS_FALLBACK_FOLDER")
 
 _KUBERNETES = re.compile(PREFIX + r"(\w+_)?(SERVICE_(HOST|PORT)\w*|PORT_\d+_(TCP|UDP)\w*)")
 """What every pod finds in its environment where a service is called `sotto`."""
@@ -80,7 +84,16 @@ def from_aliases(environ: Mapping[str, str]) -> dict[str, Said]:
         name = environ.get("WHISPER_MODEL_NAME") or Path(path).name
         said["models.paths"] = Said({name: path}, source)
         said.setdefault("models.names", Said((name,), source))
+    if base := environ.get(_ASAP_BASE):
+        said["auth.jwt_bases"] = Said(_asap_bases(base, environ), f"env {_ASAP_BASE}")
     return said
+
+
+def _asap_bases(base: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Skynet's: a server of keys, and what it calls folders there, of which one is a fallback."""
+    folders = [environ.get(name, "").strip("/") for name in _ASAP_FOLDERS]
+    bases = [f"{base.rstrip('/')}/{folder}" for folder in folders if folder]
+    return tuple(bases) or (base,)
 
 
 def from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Said]:

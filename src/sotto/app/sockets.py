@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fastapi import FastAPI, WebSocket
-from starlette.websockets import WebSocketState
+from fastapi.responses import JSONResponse
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from sotto import errors
 from sotto.app.codes import CLOSE, error_response, nearest
-from sotto.app.settings import ServerSettings
+from sotto.app.setting_groups import ServerSettings
 from sotto.runtime.access import Access, Scope
 from sotto.runtime.service import Service
 from sotto.transports.dialect import SocketDialect
@@ -65,6 +67,7 @@ class Doorway:
         if origin is not None and "*" not in allowed and origin not in allowed:
             raise errors.Forbidden(f"expected a page of {', '.join(allowed)}, got {origin[:200]}")
         peer.caller = await self.access.admit(dialect.token(peer), Scope.STREAMS)
+        dialect.check(peer)
 
     async def _end(
         self, socket: WebSocket, peer: Peer, dialect: SocketDialect, error: errors.SottoError
@@ -73,26 +76,45 @@ class Doorway:
         if isinstance(error, errors.Gone):
             return
         if socket.application_state is WebSocketState.CONNECTING:
-            if not dialect.accepts_first:
-                await socket.send_denial_response(error_response(error))
+            try:
+                if not dialect.accepts_first:
+                    await socket.send_denial_response(_denial(dialect, error))
+                    return
+                await _accept(socket, peer, dialect)
+            except (OSError, errors.Gone):
                 return
-            await _accept(socket, peer, dialect)
         words = dialect.last_words(error)
         if words is not None:
             try:
                 await Peer(socket, send_timeout=LAST_WORD_TIMEOUT).send(words)
             except errors.CallerError:
                 return
-        await _close(socket, dialect.close_code(error) or nearest(CLOSE, error))
+        code = dialect.close_code(error) or nearest(CLOSE, error)
+        await _close(socket, code, dialect.close_reason(error))
 
 
 async def _accept(socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
-    await socket.accept(dialect.subprotocol(peer))
+    """Raises Gone: keys may have to be fetched first, and not every client waits."""
+    chosen = dialect.subprotocol(peer)
+    try:
+        await socket.accept(chosen)
+    except OSError as error:
+        raise errors.Gone("the client hung up before it was let in") from error
 
 
-async def _close(socket: WebSocket, code: int) -> None:
+def _denial(dialect: SocketDialect, error: errors.SottoError) -> JSONResponse:
+    response = error_response(error)
+    body = dialect.refusal(error)
+    if body is not None:
+        response.body = response.render(body)
+        response.headers["Content-Length"] = str(len(response.body))
+    return response
+
+
+async def _close(socket: WebSocket, code: int, reason: str = "") -> None:
     if (
         socket.client_state is WebSocketState.CONNECTED
         and socket.application_state is WebSocketState.CONNECTED
     ):
-        await socket.close(code)
+        with suppress(WebSocketDisconnect):  # it hung up, and nobody read that yet
+            await socket.close(code, reason)

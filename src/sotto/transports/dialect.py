@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from starlette.responses import Response
 
 from sotto.errors import SottoError
 from sotto.runtime.service import Service
@@ -32,9 +34,16 @@ class SocketDialect(ABC):
         """Which of the protocols that the client offers is spoken."""
         return None
 
+    def check(self, peer: Peer) -> None:  # noqa: B027 - most dialects have nothing to check
+        """Whether who was let in may open this very socket. Raises Forbidden, BadOption."""
+
     @abstractmethod
     async def serve(self, peer: Peer, service: Service) -> None:
         """One socket from its first message to its last. Raises what ends it early."""
+
+    def refusal(self, error: SottoError) -> dict[str, Any] | None:
+        """The JSON body of the status at the upgrade; None: the one that OpenAI's clients read."""
+        return None
 
     def last_words(self, error: SottoError) -> str | None:
         """What the client is told of the error that ends its socket; None: the code says it."""
@@ -43,6 +52,19 @@ class SocketDialect(ABC):
     def close_code(self, error: SottoError) -> int | None:
         """The code of the close that follows; None: the one that all dialects use."""
         return None
+
+    def close_reason(self, error: SottoError) -> str:
+        """What the close frame says besides its code; at most 123 bytes."""
+        return ""
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """A route that has words of its own for whoever is not let in."""
+
+    def refused(self, error: SottoError, plain: Response) -> Response:
+        """What the caller is told; `plain` is what others tell."""
+        ...
 
 
 def token_of(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:

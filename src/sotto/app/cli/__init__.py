@@ -13,6 +13,7 @@ from sotto.app.cli import (
     config,
     evaluate,
     export,
+    keys,
     live,
     models,
     publish,
@@ -40,6 +41,7 @@ app.command("serve", help=serve.HELP)(serve.serve)
 app.command("transcribe", help=transcribe.HELP)(transcribe.transcribe)
 app.command("live", help=live.HELP)(live.live)
 app.add_typer(models.app)
+app.add_typer(keys.app)
 app.command("synthesize", help=synthesize.HELP)(synthesize.synthesize)
 app.command("train", help=train.HELP)(train.train)
 app.command("tune", help=tune.HELP)(tune.tune)

@@ -1,0 +1,76 @@
+"""What stands before the routes of HTTP dialects: who is let in, before any body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sotto.app.codes import error_response
+from sotto.errors import SottoError
+from sotto.runtime.access import Access, Caller
+from sotto.runtime.access import Scope as Right
+from sotto.runtime.metrics import Metrics
+from sotto.transports.dialect import Refusing, token_of
+
+FOR_STREAMS = "/v1/realtime"
+"""What lies under it only prepares a socket."""
+
+
+class Gate:
+    """Admits callers to the routes; `request.state.caller` says who it is.
+
+    It is no dependency of the routes, since a form is read before those are asked: anybody could
+    have a server write 2 GB to its disk.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, access: Access, routes: Sequence[BaseRoute], metrics: Metrics
+    ) -> None:
+        self._app = app
+        self._access = access
+        self._routes = tuple(routes)
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        route = self._guarded(scope)
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        right = needed(scope["method"], scope["path"])
+        with ExitStack() as stay:
+            try:
+                caller = await self._admit(scope, right)
+                stay.enter_context(self._access.enter(caller, right))
+            except SottoError as error:
+                self._metrics.errors.labels(error.code).inc()
+                await _refusal(route, error)(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
+            await self._app(scope, receive, send)
+
+    def _guarded(self, scope: Scope) -> BaseRoute | None:
+        if scope["type"] != "http":
+            return None
+        return next((r for r in self._routes if r.matches(scope)[0] is Match.FULL), None)
+
+    async def _admit(self, scope: Scope, right: Right) -> Caller:
+        query = QueryParams(scope["query_string"])
+        return await self._access.admit(token_of(Headers(scope=scope), query), right)
+
+
+def _refusal(route: BaseRoute, error: SottoError) -> Response:
+    plain = error_response(error)
+    return route.refused(error, plain) if isinstance(route, Refusing) else plain
+
+
+def needed(method: str, path: str) -> Right:
+    """What a request takes: to read is to see models, to send is to send files."""
+    if path.startswith(FOR_STREAMS):
+        return Right.STREAMS
+    return Right.MODELS if method in ("GET", "HEAD", "OPTIONS") else Right.FILES

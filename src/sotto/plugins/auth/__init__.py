@@ -1,0 +1,1 @@
+"""Credentials: API keys in a file, signed tokens."""
