@@ -26,10 +26,14 @@ class Format(StrEnum):
 
 
 class Granularity(StrEnum):
-    """OpenAI's `timestamp_granularities`; segments are always given."""
+    """OpenAI's `timestamp_granularities`."""
 
     SEGMENT = "segment"
     WORD = "word"
+
+
+SEGMENTS = frozenset({Granularity.SEGMENT})
+"""What is given where nobody says otherwise."""
 
 
 MEDIA_TYPES: dict[Format, str] = {
@@ -44,7 +48,7 @@ MEDIA_TYPES: dict[Format, str] = {
 def render(
     transcript: Transcript,
     form: Format = Format.TXT,
-    granularities: frozenset[Granularity] = frozenset(),
+    granularities: frozenset[Granularity] = SEGMENTS,
 ) -> str:
     """The transcript in one format; the granularities matter to verbose_json alone."""
     match form:
@@ -57,10 +61,16 @@ def render(
         case Format.JSON:
             return _dump({"text": transcript.text})
         case Format.VERBOSE_JSON:
-            return _dump(verbose(transcript, words=Granularity.WORD in granularities))
+            return _dump(
+                verbose(
+                    transcript,
+                    segments=Granularity.SEGMENT in granularities,
+                    words=Granularity.WORD in granularities,
+                )
+            )
 
 
-def verbose(transcript: Transcript, *, words: bool) -> dict[str, Any]:
+def verbose(transcript: Transcript, *, segments: bool = True, words: bool) -> dict[str, Any]:
     """OpenAI's verbose_json as a mapping; times are seconds."""
     code = transcript.language
     answer: dict[str, Any] = {
@@ -68,8 +78,9 @@ def verbose(transcript: Transcript, *, words: bool) -> dict[str, Any]:
         "language": LANGUAGES.get(code, code).lower(),
         "duration": transcript.seconds,
         "text": transcript.text,
-        "segments": [_segment(segment, words=words) for segment in transcript.segments],
     }
+    if segments:
+        answer["segments"] = [_segment(segment) for segment in transcript.segments]
     if words:
         answer["words"] = [_word(word) for word in transcript.words]
     return answer
@@ -91,8 +102,8 @@ def vtt(lines: Sequence[Cue]) -> str:
     )
 
 
-def _segment(segment: Segment, *, words: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = {
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
         "id": segment.id,
         "seek": segment.start,
         "start": seconds(segment.start),
@@ -104,9 +115,6 @@ def _segment(segment: Segment, *, words: bool) -> dict[str, Any]:
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
     }
-    if words:
-        answer["words"] = [_word(word) for word in segment.words]
-    return answer
 
 
 def _word(word: Word) -> dict[str, Any]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fastapi import Request, Response, UploadFile
 from fastapi.routing import APIRoute
 
-from sotto.errors import BadAudio, BadOption, Gone
+from sotto.errors import BadAudio, BadOption
 from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, Task, one_of
-from sotto.transcript.words import Transcript
+from sotto.transcript.words import Segment, Transcript
+from sotto.transports.waiting import while_awaited
 
 MAX_FIELDS = 64
 MAX_PROMPT, MAX_HOTWORDS = 4_000, 1_000
@@ -44,12 +45,16 @@ def file_request(  # noqa: PLR0913 - a form's fields, each by name
     *,
     model: str,
     language: str | None,
+    languages: Sequence[str] = (),
     task: str,
     prompt: str = "",
     hotwords: str = "",
     temperature: float = 0.0,
 ) -> FileRequest:
-    """Of a longer prompt its end is taken, as the decoder would. Raises BadOption."""
+    """Of a longer prompt its end is taken, as the decoder would. Raises BadOption.
+
+    `languages`: those to choose from where no one language is said.
+    """
     if len(hotwords) > MAX_HOTWORDS:
         raise BadOption(
             "hotwords", f"expected at most {MAX_HOTWORDS} characters, got {len(hotwords)}"
@@ -58,6 +63,7 @@ def file_request(  # noqa: PLR0913 - a form's fields, each by name
         defaults,
         task=one_of(Task, "task", task),
         language=parse_language(language),
+        candidates=tuple(filter(None, map(parse_language, languages))),
         prompt=_text("prompt", prompt)[-MAX_PROMPT:],
         hotwords=_text("hotwords", hotwords),
         temperature=temperature,
@@ -75,7 +81,11 @@ def _text(param: str, given: str) -> str:
 
 
 async def transcribe_upload(
-    http: Request, service: Service, file: UploadFile, wanted: FileRequest
+    http: Request,
+    service: Service,
+    file: UploadFile,
+    wanted: FileRequest,
+    tell: Callable[[Segment], None] = lambda segment: None,
 ) -> Transcript:
     """What is said in the upload; given up where its client hangs up.
 
@@ -83,20 +93,23 @@ async def transcribe_upload(
     """
     if not file.size:
         raise BadAudio("expected an audio or video file, got an empty one")
-    work = asyncio.ensure_future(service.transcribe_file(file.file, wanted))
-    gone = asyncio.ensure_future(_hung_up(http))
+    return await while_awaited(http, service.transcribe_file(file.file, wanted, tell))
+
+
+async def hear_upload(
+    http: Request, service: Service, file: UploadFile, wanted: FileRequest
+) -> AsyncGenerator[Segment | Transcript]:
+    """Each segment as soon as it is heard, and at last the whole.
+
+    Raises what `transcribe_upload` raises.
+    """
+    told: asyncio.Queue[Segment | None] = asyncio.Queue()  # no longer than the transcript
+    work = asyncio.ensure_future(transcribe_upload(http, service, file, wanted, told.put_nowait))
+    work.add_done_callback(lambda _: told.put_nowait(None))
     try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise Gone("the client hung up before its file was written down")
-        return work.result()
+        while (segment := await told.get()) is not None:
+            yield segment
+        yield work.result()
     finally:
         work.cancel()
-        gone.cancel()
-        await asyncio.wait({work, gone})  # before the upload is closed
-
-
-async def _hung_up(http: Request) -> None:
-    """Return when the client is gone; its body must have been read."""
-    while (await http.receive())["type"] != "http.disconnect":
-        pass
+        await asyncio.wait({work})  # before the upload is closed

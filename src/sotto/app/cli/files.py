@@ -57,7 +57,7 @@ class Result:
                 words = verbose(transcript, words=True)["words"]
                 return json.dumps({"text": transcript.text, "words": words}, ensure_ascii=False)
             case Format.VERBOSE_JSON:
-                return render(transcript, self.form, frozenset({Granularity.WORD}))
+                return render(transcript, self.form, frozenset(Granularity))
 
 
 def word_cues(transcript: Transcript) -> list[Cue]:
