@@ -1,0 +1,135 @@
+"""The dialect of WhisperLiveKit's clients: `/asr`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sotto.audio.format import PcmFormat
+from sotto.errors import BadOption, ProtocolViolation, SottoError, Unauthorized
+from sotto.runtime.intake import Message
+from sotto.runtime.service import Container, Service, SoundFormat, Stream, StreamRequest
+from sotto.transcript.events import Event
+from sotto.transcript.languages import parse_language
+from sotto.transcript.options import one_of
+from sotto.transports.dialect import SocketDialect
+from sotto.transports.peer import Peer
+from sotto.transports.whisperlivekit_lines import Board
+
+NAME = "whisperlivekit"
+PATH = "/asr"
+
+CONTAINERS = (b"\x1aE\xdf\xa3", b"OggS")
+"""First bytes of what a recorder in a browser makes: clients that were written for a server
+without `--pcm-input` send it, whatever they are told."""
+BAD_PARAMETERS, BAD_TOKEN = 4400, 4401
+"""Close codes."""
+
+
+class Mode(StrEnum):
+    """What an update tells."""
+
+    FULL = "full"
+    """Everything."""
+    DIFF = "diff"
+    """What is new since the one before."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a client's address says."""
+
+    language: str | None = None
+    mode: Mode = Mode.FULL
+
+    def request(self, service: Service, sound: SoundFormat) -> StreamRequest:
+        """What the core is asked for."""
+        return StreamRequest(decode=replace(service.defaults, language=self.language), sound=sound)
+
+
+def parse_parameters(query: Mapping[str, str]) -> Parameters:
+    """The parameters in an address; unknown ones are ignored. Raises BadOption, UnknownLanguage."""
+    return Parameters(
+        language=parse_language(query.get("language", "")[:100]),
+        mode=one_of(Mode, "mode", query.get("mode", Mode.FULL)[:100]),
+    )
+
+
+@dataclass(frozen=True)
+class _Updates:
+    """Sends what a board shows."""
+
+    peer: Peer
+    board: Board
+    mode: Mode
+
+    async def hear(self, stream: Stream, messages: AsyncIterator[Message]) -> None:
+        """A stream from its first sound to the word that all is said."""
+
+        async def listen(event: Event) -> None:
+            if self.board.receive(event):
+                await self._tell(stream)
+
+        await stream.run(messages, listen)
+        await self._tell(stream)
+        await self.peer.send(json.dumps({"type": "ready_to_stop"}))
+
+    async def _tell(self, stream: Stream) -> None:
+        frame = stream.session.frame
+        diff = self.mode is Mode.DIFF
+        message = self.board.next_diff(frame) if diff else self.board.full(frame)
+        await self.peer.send(json.dumps(message))
+
+
+class WhisperLiveKitDialect(SocketDialect):
+    """`/asr`, as WhisperLiveKit with `--pcm-input`."""
+
+    name = NAME
+    paths = (PATH,)
+    accepts_first = True
+
+    async def serve(self, peer: Peer, service: Service) -> None:
+        """One stream from the server's configuration to `ready_to_stop`."""
+        parameters = parse_parameters(peer.query)
+        updates = _Updates(peer, Board(detects=parameters.language is None), parameters.mode)
+        messages = _messages(peer)
+        async with service.open_stream(parameters.request(service, PcmFormat()), NAME) as stream:
+            config = {"type": "config", "useAudioWorklet": True, "mode": parameters.mode}
+            await peer.send(json.dumps(config))
+            first = await anext(messages, b"")
+            if not first.startswith(CONTAINERS):
+                await updates.hear(stream, _chain(first, messages))
+                return
+        async with service.open_stream(parameters.request(service, Container()), NAME) as stream:
+            await updates.hear(stream, _chain(first, messages))
+
+    def last_words(self, error: SottoError) -> str | None:
+        """An `error` message; none where the token is not good, which the code says."""
+        if isinstance(error, Unauthorized):
+            return None
+        return json.dumps({"type": "error", "error": error.message})
+
+    def close_code(self, error: SottoError) -> int | None:
+        """WhisperLiveKit's own, where it has one."""
+        if isinstance(error, Unauthorized):
+            return BAD_TOKEN
+        return BAD_PARAMETERS if isinstance(error, BadOption) else None
+
+
+async def _messages(peer: Peer) -> AsyncIterator[bytes]:
+    """Sound, up to the empty message that ends it."""
+    async for message in peer.messages():
+        if isinstance(message, str):
+            raise ProtocolViolation("expected binary messages, got text")
+        if not message:
+            return
+        yield message
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+    if first:
+        yield first
+    async for message in rest:
+        yield message
