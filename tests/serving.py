@@ -9,13 +9,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from sotto.app.build import build_service
+from sotto.app.ports import open_ports
 from sotto.app.server import make_server
-from sotto.app.settings import Settings
+from sotto.app.setting_sources import Flag
+from sotto.app.settings import Settings, load
+from sotto.plugins.auth.key_file import Key, KeyFile, digest, new_key
 from sotto.runtime.service import Service
 
 
@@ -27,6 +31,8 @@ class Served:
     service: Service
     loop: asyncio.AbstractEventLoop
     """Where the service lives."""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Of the dialects that have one of their own."""
 
     @property
     def url(self) -> str:
@@ -46,18 +52,36 @@ def serving(settings: Settings, service: Service | None = None) -> Iterator[Serv
     async def note(service: Service, host: str, port: int) -> None:
         loops.append(asyncio.get_running_loop())
 
-    server = make_server(settings, service, greet=note)
+    ports = open_ports(settings)
+    server = make_server(settings, service, ports=ports, greet=note)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        sockets = {"sockets": [listener, *ports.values()]}
+        numbers = {name: port.getsockname()[1] for name, port in ports.items()}
+        thread = threading.Thread(target=server.run, kwargs=sockets, daemon=True)
         thread.start()
         try:
             host = f"127.0.0.1:{listener.getsockname()[1]}"
             _await_models(host)
-            yield Served(host, service, loops[0])
+            yield Served(host, service, loops[0], numbers)
         finally:
             server.should_exit = True
             thread.join(20)
         assert not thread.is_alive()
+
+
+@contextmanager
+def guarded(folder: Path, *flags: Flag) -> Iterator[tuple[Served, str]]:
+    """A server that asks for a key though it is on loopback, and the one key that it knows."""
+    key = new_key()
+    path = folder / "keys.json"
+    KeyFile(path).add(Key(name="test", sha256=digest(key)))
+    flags = (
+        Flag("--on-loopback", "auth.on_loopback", True),
+        Flag("--keys", "auth.keys", path),
+        *flags,
+    )
+    with serving(load(flags, environ={})) as served:
+        yield served, key
 
 
 def _await_models(host: str) -> None:

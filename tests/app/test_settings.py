@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from sotto.app.setting_groups import Module
 from sotto.app.settings import Flag, effective, fields, keys, load, variable
 from sotto.errors import BadOption
 
@@ -28,7 +30,9 @@ def faults(**kwargs) -> list[str]:
 def test_the_defaults_are_those_of_the_documentation():
     settings = load(environ={})
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
-    assert settings.server.modules == ("stream", "openai", "transcribe")
+    assert settings.server.modules == get_args(Module)
+    assert {"stream", "openai", "realtime", "skynet", "deepgram"} <= set(settings.server.modules)
+    assert set(settings.ports.model_dump().values()) == {None}
     assert settings.models.served == ("nano",)
     assert {source for _, _, source in effective(settings)} == {"default"}
 

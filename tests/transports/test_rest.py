@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import httpx2
@@ -18,6 +18,8 @@ from sotto.app.build import build_service, running
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
 from sotto.runtime.service import FileRequest
+from sotto.transcript.options import Task
+from sotto.transcript.words import Segment, Transcript, Word
 from sotto.transports.forms import MAX_HOTWORDS, MAX_PROMPT
 from tests.serving import Served, serving
 from tests.speech import CLIP, CLIP_TEXT, encoded, pcm_s16le
@@ -56,8 +58,9 @@ def error_of(response: httpx2.Response) -> dict[str, Any]:
 def test_json_is_the_plain_answer(client: httpx2.Client) -> None:
     response = post(client)
     assert response.headers["content-type"] == "application/json"
-    assert response.json() == {"text": CLIP_TEXT}
-    assert post(client, response_format="json").json() == {"text": CLIP_TEXT}
+    usage = {"type": "duration", "seconds": 7.37}
+    assert response.json() == {"text": CLIP_TEXT, "usage": usage}
+    assert post(client, response_format="json").json() == response.json()
 
 
 def test_text_is_the_words_alone(client: httpx2.Client) -> None:
@@ -90,11 +93,16 @@ def at(hours: str, minutes: str, seconds: str, ms: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("granularities", "has_words"),
-    [([], False), (["segment"], False), (["word"], True), (["segment", "word"], True)],
+    ("granularities", "given"),
+    [
+        ([], {"segments"}),
+        (["segment"], {"segments"}),
+        (["word"], {"words"}),
+        (["segment", "word"], {"segments", "words"}),
+    ],
 )
-def test_verbose_json_has_segments_and_words_if_asked_for(
-    client: httpx2.Client, granularities: list[str], has_words: bool
+def test_verbose_json_has_what_granularities_ask_for(
+    client: httpx2.Client, granularities: list[str], given: set[str]
 ) -> None:
     fields = {"response_format": "verbose_json", "timestamp_granularities[]": granularities}
     answer = post(client, **fields).json()
@@ -102,10 +110,13 @@ def test_verbose_json_has_segments_and_words_if_asked_for(
     assert answer["task"] == "transcribe"
     assert answer["language"] == "english"
     assert answer["duration"] == pytest.approx(7.37, abs=0.02)
-    assert [segment["id"] for segment in answer["segments"]] == list(range(len(answer["segments"])))
-    assert " ".join(segment["text"] for segment in answer["segments"]) == CLIP_TEXT
-    assert ("words" in answer) == has_words
-    if has_words:
+    assert answer["usage"] == {"type": "duration", "seconds": answer["duration"]}
+    assert {"segments", "words"} & set(answer) == given
+    if "segments" in given:
+        segments = answer["segments"]
+        assert [segment["id"] for segment in segments] == list(range(len(segments)))
+        assert " ".join(segment["text"] for segment in segments) == CLIP_TEXT
+    if "words" in given:
         words = answer["words"]
         assert [word["word"] for word in words] == CLIP_TEXT.split()
         assert all(0 <= word["start"] <= word["end"] <= answer["duration"] for word in words)
@@ -129,12 +140,21 @@ def test_verbose_json_has_segments_and_words_if_asked_for(
         {"model": "nano"},
         {"model": "Nano"},
         {"model": "whisper-1"},
+        {"model": "gpt-4o-transcribe-diarize"},
+        {"model": "gpt-4o-mini-transcribe-2025-12-15"},
+        {"languages[]": ["en-US", ""]},
+        {"keywords[]": ["nine", "two"]},
+        {"include[]": []},
+        {"stream": "false"},
+        {"chunking_strategy": "auto"},
+        {"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.5"},
+        {"known_speaker_names[]": ["ann"], "known_speaker_references[]": ["data:audio/wav,"]},
         {"model": ""},
         {"response_format": ""},
         {"a field that nobody knows": "is let pass, as OpenAI's does"},
     ],
 )
-def test_options_are_taken(client: httpx2.Client, fields: dict[str, str]) -> None:
+def test_options_are_taken(client: httpx2.Client, fields: dict[str, Any]) -> None:
     assert text_of(post(client, **fields)) == CLIP_TEXT
 
 
@@ -189,6 +209,34 @@ def test_a_model_that_cannot_translate_says_so(client: httpx2.Client) -> None:
         )
 
 
+def test_a_translation_is_told_in_english() -> None:
+    """By an engine that stands in for a checkpoint that translates: the one that ships does not."""
+    said = Segment(0, 40, 120, (Word(" nine", 40, 80, 0.9), Word(" two", 90, 120, 0.9)), "de")
+    asked: list[FileRequest] = []
+
+    async def translate(file: BinaryIO, request: FileRequest, tell: object) -> Transcript:
+        asked.append(request)
+        return Transcript((said,), "de", 250, request.decode.task)
+
+    service = build_service(load(environ={}))
+    service.transcribe_file = translate  # type: ignore[method-assign]
+    with (
+        serving(load(environ={}), service) as served,
+        httpx2.Client(base_url=served.url, timeout=60) as client,
+    ):
+        assert post(client, TRANSLATIONS).json() == {"text": "nine two"}
+        assert post(client, TRANSLATIONS, response_format="text").text == "nine two"
+        assert " --> " in post(client, TRANSLATIONS, response_format="srt").text
+        verbose = {"response_format": "verbose_json", "language": "de", "prompt": "Zahlen."}
+        answer = post(client, TRANSLATIONS, **verbose).json()
+    assert (answer["task"], answer["language"]) == ("translate", "english")
+    assert (answer["duration"], answer["text"]) == (2.5, "nine two")
+    assert [segment["text"] for segment in answer["segments"]] == ["nine two"]
+    assert "words" not in answer
+    assert {request.decode.task for request in asked} == {Task.TRANSLATE}
+    assert (asked[-1].decode.language, asked[-1].decode.prompt) == ("de", "Zahlen.")
+
+
 def test_transcribe_takes_a_model_size(client: httpx2.Client) -> None:
     for size in ("auto", "nano"):
         answer = post(client, "/transcribe", model_size=size, language="en").json()
@@ -204,6 +252,7 @@ def test_transcribe_takes_a_model_size(client: httpx2.Client) -> None:
 
 def test_models_are_listed(client: httpx2.Client) -> None:
     answer = client.get("/v1/models").json()
+    assert client.get("/v1/models/").json() == answer
     assert answer["object"] == "list"
     (nano,) = answer["data"]
     assert nano["id"] == "nano"
@@ -212,6 +261,21 @@ def test_models_are_listed(client: httpx2.Client) -> None:
     assert nano["error"] is None
     assert nano["languages"] == ["en"]
     assert nano["n_mels"] in (80, 128)
+
+
+@pytest.mark.parametrize("name", ["nano", "NANO", "auto", "whisper-1", "gpt-4o-transcribe"])
+def test_a_model_is_found_by_any_name_that_means_it(client: httpx2.Client, name: str) -> None:
+    (nano,) = client.get("/v1/models").json()["data"]
+    assert client.get(f"/v1/models/{name}").json() == nano
+
+
+@pytest.mark.parametrize("name", ["gigantic", "someone/else", "someone%2Felse"])
+def test_a_model_that_is_not_there_is_not_found(client: httpx2.Client, name: str) -> None:
+    response = client.get(f"/v1/models/{name}")
+    assert response.status_code == 404
+    error = error_of(response)
+    assert (error["param"], error["code"]) == ("model", "unknown_model")
+    assert error["message"].endswith(f"got {name.replace('%2F', '/')!r}")
 
 
 BAD_FIELDS: list[tuple[dict[str, Any], int, str, str]] = [
@@ -225,6 +289,21 @@ BAD_FIELDS: list[tuple[dict[str, Any], int, str, str]] = [
         "timestamp_granularities[]",
         "bad_option",
     ),
+    ({"timestamp_granularities[]": "word"}, 400, "timestamp_granularities[]", "bad_option"),
+    (
+        {"timestamp_granularities[]": "segment", "response_format": "srt"},
+        400,
+        "timestamp_granularities[]",
+        "bad_option",
+    ),
+    ({"include[]": "everything"}, 400, "include[]", "bad_option"),
+    ({"include[]": "logprobs", "response_format": "text"}, 400, "include[]", "bad_option"),
+    ({"stream": "perhaps"}, 400, "stream", "bad_option"),
+    ({"stream": "true", "response_format": "srt"}, 400, "stream", "bad_option"),
+    ({"response_format": "diarized_json"}, 400, "response_format", "bad_option"),
+    ({"languages[]": ["en", "klingon"]}, 400, "language", "unknown_language"),
+    ({"languages[]": ["en", "fr"]}, 400, "language", "unknown_language"),
+    ({"keywords[]": ["x" * 100] * 12}, 400, "hotwords", "bad_option"),
     ({"temperature": "9"}, 400, "temperature", "bad_option"),
     ({"temperature": "nan"}, 400, "temperature", "bad_option"),
     ({"temperature": "1e999"}, 400, "temperature", "bad_option"),

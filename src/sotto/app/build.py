@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sotto.app.registry import plugin
+from sotto.app.setting_groups import AuthSettings
 from sotto.app.settings import Settings
 from sotto.audio.format import frames
-from sotto.clock import SystemClock
+from sotto.clock import Clock, SystemClock
+from sotto.errors import BadOption
 from sotto.interfaces.engine import Engine
 from sotto.plugins.checkpoints.catalog import lookup
 from sotto.plugins.checkpoints.source import Checkpoints
-from sotto.runtime.access import Access, Open
+from sotto.runtime.access import Access, Allowance, Credentials, Open
 from sotto.runtime.batcher import Batcher, Recognizer, Ticket
+from sotto.runtime.guard import Guarded
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool, ModelSpec
 from sotto.runtime.schedule import Schedule
@@ -66,8 +70,72 @@ def build_service(settings: Settings) -> Service:
 
 
 def build_access(settings: Settings) -> Access:
-    """Who is let in."""
-    return Open(SystemClock())
+    """Who is let in. Raises BadOption, and KeysUnavailable where the file of keys is broken."""
+    clock = SystemClock()
+    if open_because(settings) is not None:
+        return Open(clock)
+    default = Allowance(settings.auth.rate, settings.auth.concurrent)
+    credentials: list[Credentials] = [plugin("auth", "keys")(settings.auth.keys, default)]
+    if takes_tokens(settings):
+        credentials.append(_tokens(settings.auth, default, clock))
+    return Guarded(credentials, clock)
+
+
+def open_because(settings: Settings) -> str | None:
+    """Why no key is asked for; None where one is."""
+    if settings.auth.bypass:
+        return "auth.bypass is set"
+    if _is_loopback(settings.server.host) and not settings.auth.on_loopback:
+        return "only this machine can connect (auth.on_loopback asks for keys here too)"
+    return None
+
+
+def takes_tokens(settings: Settings) -> bool:
+    """Whether signed tokens are let in, besides keys."""
+    auth = settings.auth
+    return bool(auth.jwt_folder or auth.jwt_bases or auth.jwt_jwks or auth.jwt_secret)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tokens(auth: AuthSettings, default: Allowance, clock: Clock) -> Credentials:
+    from sotto.plugins.auth.claims import Rules
+    from sotto.plugins.auth.places import Places
+
+    if not auth.jwt_audiences:
+        raise BadOption(
+            "auth.jwt_audiences",
+            "expected auth.jwt_audiences to name this server as its tokens do (aud), got none: "
+            "without it tokens that were made for other servers would be good here",
+        )
+    places = Places(
+        folder=auth.jwt_folder,
+        jwks=auth.jwt_jwks,
+        bases=auth.jwt_bases,
+        secret=auth.jwt_secret.get_secret_value() if auth.jwt_secret else None,
+        ttl=auth.jwt_ttl,
+    )
+    rules = Rules(
+        audiences=frozenset(auth.jwt_audiences),
+        leeway=auth.jwt_leeway,
+        meeting=auth.jwt_meeting_claim,
+        speaker=auth.jwt_speaker_claim,
+        scopes=frozenset(auth.jwt_scopes),
+        allowance=default,
+    )
+    try:
+        make = plugin("auth", "tokens")
+    except ImportError as error:  # 18 MB of cryptography, which keys need nothing of
+        raise BadOption(
+            "auth", f"signed tokens need a package more: pip install 'sotto[jwt]' ({error})"
+        ) from error
+    credentials: Credentials = make(places, rules, clock)
+    return credentials
 
 
 def load_engine(settings: Settings, folder: Path) -> Engine:

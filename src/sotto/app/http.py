@@ -9,33 +9,27 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sotto
 from sotto import errors
 from sotto.app.codes import error_response
-from sotto.app.settings import ServerSettings
+from sotto.app.dialects import Dialects
+from sotto.app.gate import Gate
+from sotto.app.setting_groups import ServerSettings
 from sotto.app.sockets import Doorway, mount
+from sotto.clock import SystemClock
 from sotto.runtime.access import Access
-from sotto.runtime.access import Scope as Right
 from sotto.runtime.service import Service
-from sotto.transports import openai_rest, status, stream, transcribe_rest
-from sotto.transports.dialect import SocketDialect, token_of
-
-ROUTERS: dict[str, Callable[[Service], APIRouter]] = {
-    openai_rest.NAME: openai_rest.router,
-    transcribe_rest.NAME: transcribe_rest.router,
-}
-SOCKETS: dict[str, Callable[[ServerSettings], SocketDialect]] = {
-    stream.NAME: lambda settings: stream.StreamDialect(settings.config_timeout),
-}
+from sotto.transports import status
 
 
 def make_app(
@@ -57,33 +51,22 @@ def make_app(
         description="Whisper speech to text while it is being spoken.",
         lifespan=live,
     )
+    dialects = Dialects(service, settings, access, SystemClock())
     app.include_router(status.router(service))
-    for name, make_router in ROUTERS.items():
-        if name in settings.modules:
-            app.include_router(make_router(service), dependencies=[Depends(_let_in(access))])
+    guarded: list[BaseRoute] = []
+    for router in dialects.routers():
+        app.include_router(router)
+        guarded += router.routes
     doorway = Doorway(service, access, settings)
-    for name, make_dialect in SOCKETS.items():
-        if name in settings.modules:
-            mount(app, make_dialect(settings), doorway)
+    for dialect in dialects.sockets():
+        mount(app, dialect, doorway)
     _mount_page(app, service)
     _handle_errors(app, service)
+    app.add_middleware(Gate, access=access, routes=guarded, metrics=service.metrics)
     app.add_middleware(BodyLimit, limit=settings.max_upload_bytes)
     if settings.cors_origins:
         _allow_origins(app, settings)
     return app
-
-
-def _let_in(access: Access) -> Callable[[Request], AsyncIterator[None]]:
-    """What stands before each route: to read is to see models, to post is to send files."""
-
-    async def let_in(request: Request) -> AsyncIterator[None]:
-        right = Right.MODELS if request.method == "GET" else Right.FILES
-        caller = await access.admit(token_of(request.headers, request.query_params), right)
-        request.state.caller = caller
-        with access.enter(caller, right):
-            yield
-
-    return let_in
 
 
 def _allow_origins(app: FastAPI, settings: ServerSettings) -> None:

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sotto.app.settings import PortSettings, Settings
+from sotto.app.settings import Settings
+from sotto.errors import BadOption
 
 PATHS = {"whisperlive": "/ws", "vosk": "/vosk"}
 """What a socket on a dialect's own port is taken to ask for."""
 
 
-def listeners(settings: Settings, config: uvicorn.Config) -> list[socket.socket]:
-    """The server's own port first, then one for each dialect that has one."""
-    found = [config.bind_socket()]
-    for name in PATHS:
-        port = getattr(settings.ports, name)
-        if port is not None:
-            family = socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET
-            found.append(
-                socket.create_server((settings.server.host, port), family=family, backlog=2048)
-            )
-    return found
+def open_ports(settings: Settings) -> dict[str, socket.socket]:
+    """What listens for each dialect whose port is named; port 0 takes a free one.
+
+    Raises BadOption where a port cannot be had, or its dialect is not served.
+    """
+    opened: dict[str, socket.socket] = {}
+    try:
+        for name in PATHS:
+            port = getattr(settings.ports, name)
+            if port is not None:
+                opened[name] = _listen(settings, name, port)
+    except BadOption:
+        for listener in opened.values():
+            listener.close()
+        raise
+    return opened
+
+
+def _listen(settings: Settings, name: str, port: int) -> socket.socket:
+    key, host = f"ports.{name}", settings.server.host
+    if name not in settings.server.modules:
+        raise BadOption(key, f"expected {name} among server.modules, since {key} is {port}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise BadOption(key, f"expected {key} to be a free port, got {port}: {error}") from None
 
 
 class ByPort:
     """Sends sockets on a dialect's own port to it, whatever path they name."""
 
-    def __init__(self, app: ASGIApp, ports: PortSettings) -> None:
+    def __init__(self, app: ASGIApp, opened: Mapping[str, socket.socket]) -> None:
         self._app = app
-        self._paths = {
-            port: path for name, path in PATHS.items() if (port := getattr(ports, name)) is not None
-        }
+        self._paths = {listener.getsockname()[1]: PATHS[name] for name, listener in opened.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or socket."""

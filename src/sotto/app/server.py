@@ -6,19 +6,29 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import uvicorn
 
-from sotto.app.build import build_access, build_service, running
+from sotto.app.build import (
+    build_access,
+    build_service,
+    open_because,
+    running,
+    takes_tokens,
+)
 from sotto.app.http import make_app
-from sotto.app.ports import ByPort, listeners
+from sotto.app.ports import ByPort, open_ports
 from sotto.app.settings import Settings
+from sotto.app.tcp import listening, open_port
 from sotto.errors import SottoError
+from sotto.plugins.auth.key_file import KeyFile
 from sotto.runtime.models import ModelState
 from sotto.runtime.service import FileRequest, Service
 
@@ -45,22 +55,35 @@ def run_server(settings: Settings, *, log_level: str = "info") -> None:
         level=log_level.upper(), format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    server = make_server(settings, build_service(settings), log_level=log_level, greet=_greet)
-    server.run(sockets=listeners(settings, server.config))
+    ports = open_ports(settings)
+    server = make_server(
+        settings,
+        build_service(settings),
+        ports=ports,
+        log_level=log_level,
+        greet=partial(_greet, settings),
+    )
+    server.run(sockets=[server.config.bind_socket(), *ports.values()])
 
 
 def make_server(
     settings: Settings,
     service: Service,
     *,
+    ports: Mapping[str, socket.socket] = MappingProxyType({}),
     log_level: str = "warning",
     greet: Greeting | None = None,
 ) -> uvicorn.Server:
-    """The server around a service, not yet running; `greet` runs beside it once it listens."""
+    """The server around a service, not yet running; `greet` runs beside it once it listens.
+
+    `ports`: what listens for single dialects, beside the server's own port.
+    """
     server = settings.server
-    app = make_app(service, server, build_access(settings), lambda: _life(service))
+    access, listener = build_access(settings), open_port(settings)
+    wyoming = partial(listening, listener, server, service, access)
+    app = make_app(service, server, access, lambda: _life(service, wyoming))
     config = uvicorn.Config(
-        ByPort(app, settings.ports),
+        ByPort(app, ports),
         host=server.host,
         port=server.port,
         ws="websockets-sansio",
@@ -73,8 +96,10 @@ def make_server(
 
 
 @asynccontextmanager
-async def _life(service: Service) -> AsyncIterator[None]:
-    async with running(service):
+async def _life(
+    service: Service, wyoming: Callable[[], AbstractAsyncContextManager[None]]
+) -> AsyncIterator[None]:
+    async with running(service), wyoming():
         yield
 
 
@@ -99,11 +124,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _greet(service: Service, host: str, port: int) -> None:
-    """Say where the server is and what it loads, and let it hear something."""
+async def _greet(settings: Settings, service: Service, host: str, port: int) -> None:
+    """Say where the server is, for whom, and what it loads, and let it hear something."""
     place = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
     names = ", ".join(status.name for status in service.models.snapshot())
     log.info("listening on http://%s:%d (API: /docs)", place, port)
+    _say_who_may_speak(settings)
     log.info("loading models: %s", names)
     await service.models.settled()
     for status in service.models.snapshot():
@@ -119,3 +145,20 @@ async def _greet(service: Service, host: str, port: int) -> None:
         log.error("self-check failed: %s", error)
     else:
         log.info("self-check: heard %r in %s", transcript.text, clip().name)
+
+
+def _say_who_may_speak(settings: Settings) -> None:
+    why = open_because(settings)
+    if why is not None:
+        loud = log.warning if settings.auth.bypass else log.info
+        loud("anybody who can connect may speak: %s", why)
+        return
+    try:
+        known = len(KeyFile(settings.auth.keys).read())
+    except SottoError as error:
+        log.error("%s", error)
+        return
+    ways = "a key or a signed token" if takes_tokens(settings) else "a key"
+    log.info("%s is asked for (keys in %s: %d)", ways, settings.auth.keys, known)
+    if not known and not takes_tokens(settings):
+        log.warning("there is no key yet: `sotto keys add NAME` makes one, and tells it once")

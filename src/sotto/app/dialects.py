@@ -1,0 +1,78 @@
+"""Which dialects there are, and how each is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fastapi import APIRouter
+
+from sotto.app.setting_groups import ServerSettings
+from sotto.clock import Clock
+from sotto.runtime.access import Access
+from sotto.runtime.service import Service
+from sotto.transports import (
+    deepgram,
+    deepgram_rest,
+    hush,
+    openai_rest,
+    realtime,
+    realtime_rest,
+    skynet,
+    stream,
+    transcribe_rest,
+    vosk,
+    whisperlive,
+    whisperlivekit,
+)
+from sotto.transports.dialect import SocketDialect
+from sotto.transports.realtime_secrets import Secrets
+
+Made = TypeVar("Made")
+
+
+@dataclass
+class Dialects:
+    """Makes those that the settings name. A new one is a line here, and its name in `Module`."""
+
+    service: Service
+    settings: ServerSettings
+    access: Access
+    clock: Clock
+    secrets: Secrets = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.secrets = Secrets(self.clock)
+
+    def routers(self) -> Iterator[APIRouter]:
+        """Over HTTP."""
+        service, access, secrets = self.service, self.access, self.secrets
+        return self._named(
+            {
+                openai_rest.NAME: lambda: openai_rest.router(service),
+                transcribe_rest.NAME: lambda: transcribe_rest.router(service),
+                realtime.NAME: lambda: realtime_rest.router(
+                    service, access=access, secrets=secrets
+                ),
+                deepgram.NAME: lambda: deepgram_rest.router(service),
+                hush.NAME: lambda: hush.router(service),
+            }
+        )
+
+    def sockets(self) -> Iterator[SocketDialect]:
+        """Over WebSockets."""
+        patience, clock = self.settings.config_timeout, self.clock
+        makers: dict[str, Callable[[], SocketDialect]] = {
+            stream.NAME: lambda: stream.StreamDialect(patience),
+            realtime.NAME: lambda: realtime.RealtimeDialect(self.secrets, clock),
+            skynet.NAME: lambda: skynet.SkynetDialect(clock, keep_sound=self.settings.skynet_audio),
+            whisperlive.NAME: lambda: whisperlive.WhisperLiveDialect(patience),
+            whisperlivekit.NAME: whisperlivekit.WhisperLiveKitDialect,
+            deepgram.NAME: deepgram.DeepgramDialect,
+            vosk.NAME: vosk.VoskDialect,
+        }
+        return self._named(makers)
+
+    def _named(self, makers: Mapping[str, Callable[[], Made]]) -> Iterator[Made]:
+        return (make() for name, make in makers.items() if name in self.settings.modules)

@@ -1,0 +1,251 @@
+"""The groups of settings: each value with its default, its bounds and its unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+
+from sotto.app.setting_sources import xdg
+from sotto.runtime.access import Scope
+from sotto.transcript.options import AudioContext, PolicyName
+
+
+def _split(value: object) -> object:
+    """`a, b` as people write it in one variable."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _pairs(value: object) -> object:
+    """`name=folder, name=folder` as people write it in one variable."""
+    if isinstance(value, str):
+        parts = [part.partition("=") for part in value.split(",") if part.strip()]
+        return {name.strip(): folder.strip() for name, _, folder in parts}
+    return value
+
+
+def _nothing(value: object) -> object:
+    """An empty variable, or `none`, says that there is no value."""
+    return None if isinstance(value, str) and value.strip().lower() in ("", "none") else value
+
+
+Module = Literal[
+    "stream",
+    "openai",
+    "realtime",
+    "transcribe",
+    "skynet",
+    "whisperlive",
+    "whisperlivekit",
+    "vosk",
+    "deepgram",
+    "hush",
+]
+"""The dialects; `app/http.py` mounts them by these names."""
+
+Modules = Annotated[tuple[Module, ...], BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Folder = Annotated[Path, BeforeValidator(lambda value: Path(value).expanduser())]
+Folders = Annotated[dict[str, Folder], BeforeValidator(_pairs)]
+MaybeFolder = Annotated[Folder | None, BeforeValidator(_nothing)]
+MaybeText = Annotated[str | None, BeforeValidator(_nothing)]
+MaybeSecret = Annotated[SecretStr | None, BeforeValidator(_nothing)]
+Scopes = Annotated[tuple[Scope, ...], BeforeValidator(_split)]
+Count = Annotated[int | None, Field(ge=1), BeforeValidator(_nothing)]
+MaybeSeconds = Annotated[float | None, Field(gt=0), BeforeValidator(_nothing)]
+Port = Annotated[int | None, Field(ge=0, le=65_535), BeforeValidator(_nothing)]
+MaybeContext = Annotated[AudioContext | None, BeforeValidator(_nothing)]
+
+
+class Group(BaseModel):
+    """Settings that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ServerSettings(Group):
+    """What listens."""
+
+    host: str = Field(
+        default="127.0.0.1", description="address to listen at; 0.0.0.0 for every one"
+    )
+    port: int = Field(default=8000, ge=0, le=65_535, description="0 takes a free one")
+    modules: Modules = Field(default=get_args(Module), description="dialects to serve")
+    max_upload_bytes: int = Field(
+        default=2 * 1024**3, gt=0, description="bytes of one uploaded file"
+    )
+    max_file_seconds: float = Field(default=6 * 3600, gt=0, description="seconds of one file")
+    max_message_bytes: int = Field(default=4 * 1024**2, gt=0, description="bytes of one message")
+    send_timeout: float = Field(
+        default=20.0, gt=0, description="seconds that a client may take to read a message"
+    )
+    config_timeout: float = Field(
+        default=30.0, gt=0, description="seconds in which a stream must say its configuration"
+    )
+    idle_flush: float = Field(
+        default=2.0,
+        gt=0,
+        description="seconds without sound after which what was said is committed",
+    )
+    max_sessions: int = Field(default=256, gt=0, description="streams at once")
+    skynet_audio: bool = Field(
+        default=False, description="send each final's sound back to Skynet's clients, as `audio`"
+    )
+    cors_origins: Names = Field(
+        default=(), description="origins of web pages that may call the server"
+    )
+    socket_origins: Names = Field(
+        default=("*",), description="origins of web pages that may open sockets; *: all"
+    )
+
+
+class PortSettings(Group):
+    """Ports of their own for clients that have no path to ask for; closed unless named."""
+
+    whisperlive: Port = Field(default=None, description="WhisperLive's, by custom 9090")
+    vosk: Port = Field(default=None, description="Vosk's, by custom 2700")
+    wyoming: Port = Field(default=None, description="Wyoming's, by custom 10300")
+
+
+class ModelSettings(Group):
+    """Which models are served."""
+
+    names: Names = Field(
+        default=("nano",), description="models to load: names, or owner/repository"
+    )
+    paths: Folders = Field(default={}, description="models to load: a name and a folder for each")
+    default: str = Field(
+        default="auto", description="for requests that name none; `auto`: largest ready"
+    )
+    folder: Folder = Field(
+        default_factory=lambda: xdg("XDG_DATA_HOME", ".local/share") / "models",
+        description="where downloaded models lie",
+    )
+    idle_unload: MaybeSeconds = Field(
+        default=None, description="seconds after which an unused model is freed; none: never"
+    )
+    wait: float = Field(
+        default=30.0, ge=0, description="seconds that a request for one model waits for its load"
+    )
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The names of all models to load, each once."""
+        return tuple(dict.fromkeys((*self.names, *self.paths)))
+
+
+class EngineSettings(Group):
+    """How models run."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where models run")
+    compute_type: str = Field(default="default", description="CTranslate2's, as int8 or float16")
+    threads: int = Field(default=0, ge=0, description="processor threads of a model; 0: all cores")
+    beam_size: int = Field(default=1, ge=1, le=20, description="for requests that name none")
+    max_batch: int = Field(default=16, ge=1, description="windows decoded at once")
+    queue_limit: int = Field(
+        default=256, ge=1, description="windows that may wait; more are turned away"
+    )
+
+
+class VadSettings(Group):
+    """What counts as speech, and where an utterance ends."""
+
+    threshold: float = Field(
+        default=0.5, gt=0, lt=1, description="probability at which speech begins"
+    )
+    release: float = Field(
+        default=0.35, gt=0, lt=1, description="probability below which it pauses"
+    )
+    min_speech: float = Field(
+        default=0.1, ge=0, description="seconds; shorter sounds are no speech"
+    )
+    silence: float = Field(default=0.6, gt=0, description="seconds of pause that end an utterance")
+    pre_roll: float = Field(default=0.3, ge=0, description="seconds kept from before speech began")
+    max_utterance: float = Field(
+        default=28.0, ge=1, le=30, description="seconds; longer ones are cut"
+    )
+
+    @field_validator("release")
+    @classmethod
+    def _below_threshold(cls, release: float, given: ValidationInfo) -> float:
+        threshold = given.data.get("threshold", 1.0)
+        if release > threshold:
+            raise ValueError(f"at most vad.threshold, {threshold}")
+        return release
+
+
+class DecodeSettings(Group):
+    """How streams are decoded where the client does not say."""
+
+    policy: PolicyName = Field(default=PolicyName.ALIGNATT, description="when words are committed")
+    audio_context: MaybeContext = Field(
+        default=None,
+        description="what the encoder is given: exact, margin, full; none: as suits it",
+    )
+    guard: MaybeSeconds = Field(
+        default=None,
+        ge=0,
+        description="seconds from the window's end within which words stay open; none: as suits it",
+    )
+
+
+class AuthSettings(Group):
+    """Who may ask."""
+
+    bypass: bool = Field(default=False, description="let in everyone, whoever can connect")
+    on_loopback: bool = Field(
+        default=False,
+        description="ask for keys though only this machine can connect: a proxy on it lets in more",
+    )
+    keys: Folder = Field(
+        default_factory=lambda: xdg("XDG_DATA_HOME", ".local/share") / "keys.json",
+        description="file of `sotto keys`",
+    )
+    rate: Count = Field(
+        default=None,
+        le=10_000,
+        description="requests and sockets a minute, for each key that has no limit; none: any",
+    )
+    concurrent: Count = Field(
+        default=None,
+        description="requests and sockets at once, for each key that has no limit; none: any",
+    )
+    jwt_folder: MaybeFolder = Field(
+        default=None, description="folder of public keys, {sha256hex(kid)}.pem or {kid}.pem"
+    )
+    jwt_bases: Names = Field(
+        default=(), description="addresses of public keys, each {base}/{sha256hex(kid)}.pem"
+    )
+    jwt_jwks: MaybeText = Field(default=None, description="file or address of a JWKS")
+    jwt_secret: MaybeSecret = Field(
+        default=None, description="32 bytes or more, for tokens signed by HS256; none: they are not"
+    )
+    jwt_audiences: Names = Field(
+        default=(), description="aud, of which a token must name one; needed for tokens"
+    )
+    jwt_leeway: float = Field(
+        default=10.0, ge=0, le=3600, description="seconds by which clocks may differ"
+    )
+    jwt_ttl: float = Field(
+        default=600.0, ge=10, description="seconds for which a public key from elsewhere holds"
+    )
+    jwt_scopes: Scopes = Field(
+        default=tuple(Scope), description="what tokens are good for: files, streams, models"
+    )
+    jwt_meeting_claim: MaybeText = Field(
+        default=None, description="claim with the only meeting to join, as room; none: any"
+    )
+    jwt_speaker_claim: MaybeText = Field(
+        default=None, description="claim with the only speaker to be, as context.user.id; none: any"
+    )
