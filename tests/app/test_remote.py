@@ -13,6 +13,7 @@ from sotto.app.cli.sources import PIECE, Pace, open_source
 from sotto.app.remote import converse, stream_url
 from sotto.errors import BadAudio, BadOption, CallerError, ServerError, SottoError
 from sotto.runtime.container import read_file
+from tests.serving import guarded
 from tests.speech import CLIP, CLIP_TEXT
 
 CONFIG = {"model": "nano", "encoding": "pcm_f32le", "sample_rate": 16_000}
@@ -190,3 +191,15 @@ async def test_sound_that_breaks_off_is_heard_up_to_there(server):
     with pytest.raises(BadAudio, match="the cable is out"):
         await converse(server.stream, CONFIG, cut(), events.append)
     assert finals(events) == "nine two"
+
+
+async def test_a_server_that_asks_for_a_key(tmp_path):
+    events: list[dict[str, Any]] = []
+    with guarded(tmp_path) as (server, key):
+        with pytest.raises(CallerError, match="expected a key or a token, got none"):
+            await converse(server.stream, CONFIG, clip_pieces(), events.append)
+        with pytest.raises(CallerError, match="of this server, got another"):
+            await converse(f"{server.stream}?token=wrong", CONFIG, clip_pieces(), events.append)
+        assert events == []
+        await converse(f"{server.stream}?token={key}", CONFIG, clip_pieces(), events.append)
+    assert finals(events) == CLIP_TEXT

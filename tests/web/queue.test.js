@@ -32,12 +32,21 @@ test("a failed file lets the next one through and can be tried again", () => {
   assert.equal(again[0].error, "");
 });
 
+test("a file that waits for a key holds up the others, until it is tried again or called off", () => {
+  const refused = after({ type: "started", id: 0 }, { type: "refused", id: 0 });
+  assert.equal(nextUp(refused), null);
+  assert.equal(itemStatus(refused[0]), "Waiting for a key");
+  assert.equal(nextUp(reduceQueue(refused, { type: "again", id: 0 }))?.id, 0);
+  assert.equal(nextUp(reduceQueue(refused, { type: "cancel", id: 0 }))?.id, 1);
+});
+
 test("an answer after a cancel changes nothing", () => {
   const canceled = after({ type: "started", id: 0 }, { type: "cancel", id: 0 });
   for (const late of [
     { type: "progress", id: 0, progress: 0.5 },
     { type: "done", id: 0, transcript: TRANSCRIPT },
     { type: "failed", id: 0, error: "No." },
+    { type: "refused", id: 0 },
   ]) {
     assert.deepEqual(reduceQueue(canceled, /** @type {any} */ (late)), canceled);
   }

@@ -43,7 +43,8 @@ async def converse(
     hangs up; a CallerError of the pieces, once what came before it was heard.
     """
     async with await _connect(url) as socket:
-        await socket.send(json.dumps(config))
+        with suppress(ConnectionClosed):  # who is not let in; who reads says why
+            await socket.send(json.dumps(config))
         try:
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(_send(socket, pieces))

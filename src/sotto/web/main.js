@@ -2,14 +2,16 @@
 
 import { mountFiles } from "./files/files_tab.js";
 import { mountLive } from "./live/live_tab.js";
+import { AccessKey } from "./net/access_key.js";
 import { ModelList } from "./net/model_list.js";
 import { find } from "./ui/dom.js";
 import { mountTabs } from "./ui/tabs.js";
 import { mountTheme } from "./ui/theme.js";
 
-const models = new ModelList();
+const access = new AccessKey(() => localStorage);
+const models = new ModelList(access);
 mountTheme(find(document, "#theme", HTMLButtonElement));
 mountTabs(find(document, "[role=tablist]", HTMLElement));
-mountLive(find(document, "#live", HTMLElement), models);
-mountFiles(find(document, "#files", HTMLElement), models);
+mountLive(find(document, "#live", HTMLElement), models, access);
+mountFiles(find(document, "#files", HTMLElement), models, access);
 models.watch();

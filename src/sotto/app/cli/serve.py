@@ -9,6 +9,7 @@ import typer
 HELP = """Listen on a port: page, REST and WebSocket.
 
 The server listens at once; models load in the background, smallest first.
+Where other hosts can reach it, callers need a key: see [bold]sotto keys[/bold].
 
 [bold]Examples[/bold]
 

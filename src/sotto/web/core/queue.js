@@ -3,7 +3,7 @@
  */
 
 /** @typedef {import("./types.js").Transcript} Transcript */
-/** @typedef {"waiting" | "uploading" | "listening" | "done" | "failed" | "canceled"} ItemState */
+/** @typedef {"waiting" | "uploading" | "listening" | "done" | "failed" | "refused" | "canceled"} ItemState */
 
 /**
  * @typedef {object} Item
@@ -18,14 +18,14 @@
 
 /**
  * @typedef {{type: "add", files: readonly {id: number, name: string, size: number}[]}} Add
- * @typedef {{type: "started" | "cancel" | "again" | "remove", id: number}} Step
+ * @typedef {{type: "started" | "refused" | "cancel" | "again" | "remove", id: number}} Step
  * @typedef {{type: "progress", id: number, progress: number}} Progress
  * @typedef {{type: "done", id: number, transcript: Transcript}} Done
  * @typedef {{type: "failed", id: number, error: string}} Failed
  * @typedef {Add | Step | Progress | Done | Failed} QueueEvent
  */
 
-const ANSWERS = new Set(["progress", "done", "failed"]);
+const ANSWERS = new Set(["progress", "done", "failed", "refused"]);
 
 /**
  * @param {readonly Item[]} queue
@@ -39,12 +39,13 @@ export function reduceQueue(queue, event) {
 }
 
 /**
- * The next file to send, null while one is on its way or none is left.
+ * The next file to send, null while one is on its way or none is left. One that was refused for
+ * want of a key holds up all: they would only be sent in vain.
  * @param {readonly Item[]} queue
  * @returns {Item | null}
  */
 export function nextUp(queue) {
-  if (queue.some(isBusy)) return null;
+  if (queue.some((item) => isBusy(item) || item.state === "refused")) return null;
   return queue.find((item) => item.state === "waiting") ?? null;
 }
 
@@ -69,6 +70,8 @@ export function itemStatus(item) {
       return "Done";
     case "failed":
       return item.error;
+    case "refused":
+      return "Waiting for a key";
     case "canceled":
       return "Canceled";
   }
@@ -99,6 +102,8 @@ function step(item, event) {
       return { ...item, state: "done", transcript: event.transcript };
     case "failed":
       return { ...item, state: "failed", error: event.error };
+    case "refused":
+      return { ...item, state: "refused" };
     case "cancel":
       return { ...item, state: "canceled" };
     case "again":

@@ -15,6 +15,10 @@ const BY_CODE = {
   unknown_model: "The server does not take this setting",
   unknown_language: "The server does not take this setting",
   bad_audio: "The server cannot read this sound",
+  unauthorized: "The server does not take this key",
+  forbidden: "The server does not allow this",
+  rate_limited: "The server lets you ask no more just now",
+  keys_unavailable: "The server cannot check keys just now",
 };
 
 const RETRY_CODES = new Set([1012, 1013]);

@@ -7,6 +7,7 @@ import { UploadCanceled, UploadError, upload } from "../net/upload.js";
 import { Choices } from "../ui/choices.js";
 import { find, say } from "../ui/dom.js";
 import { mountCopy, mountDownloads } from "../ui/downloads.js";
+import { mountKeyField } from "../ui/key_field.js";
 import { mountDropZone } from "./drop_zone.js";
 import { Player } from "./player.js";
 import { QueueList } from "./queue_list.js";
@@ -14,23 +15,27 @@ import { TranscriptView } from "./transcript_view.js";
 
 /** @typedef {import("../core/queue.js").Item} Item */
 /** @typedef {import("../core/types.js").Transcript} Transcript */
+/** @typedef {import("../net/access_key.js").AccessKey} AccessKey */
 /** @typedef {{item: Item, transcript: Transcript}} Opened */
 
 /**
  * @param {HTMLElement} root
  * @param {import("../net/model_list.js").ModelList} models
+ * @param {AccessKey} access
  */
-export function mountFiles(root, models) {
-  new FilesTab(root, models);
+export function mountFiles(root, models, access) {
+  new FilesTab(root, models, access);
 }
 
 class FilesTab {
   /**
    * @param {HTMLElement} root
    * @param {import("../net/model_list.js").ModelList} models
+   * @param {AccessKey} access
    */
-  constructor(root, models) {
+  constructor(root, models, access) {
     this.#root = root;
+    this.#access = access;
     this.#part = (/** @type {string} */ name) => find(root, `[data-files=${name}]`, HTMLElement);
     this.#choices = new Choices(this.#part("choices"), models);
     this.#list = new QueueList(this.#part("queue"), (act, id) => this.#act(act, id));
@@ -42,9 +47,12 @@ class FilesTab {
     const input = find(root, "[data-files=input]", HTMLInputElement);
     mountDropZone({ panel: root, zone: this.#part("drop"), input }, (files) => this.#add(files));
     this.#mountResult();
+    mountKeyField(root, access, { right: "files", next: input });
+    access.onKey(() => this.#sendRefused());
   }
 
   #root;
+  #access;
   #part;
   #choices;
   #list;
@@ -92,19 +100,42 @@ class FilesTab {
     if (!file) throw new Error(`expected a file for the item ${id}, got none`);
     const sending = new AbortController();
     this.#sending = sending;
+    const { key } = this.#access;
     this.#dispatch({ type: "started", id });
     try {
       const transcript = await upload(file, this.#choices.chosen, {
+        key,
         onProgress: (progress) => this.#dispatch({ type: "progress", id, progress }),
         signal: sending.signal,
       });
+      this.#access.admitted("files");
       this.#dispatch({ type: "done", id, transcript });
       if (!this.#opened) this.#open(id);
     } catch (error) {
-      if (error instanceof UploadError) this.#dispatch({ type: "failed", id, error: error.message });
+      if (error instanceof UploadError) this.#fail(id, error, key);
       else if (!(error instanceof UploadCanceled)) throw error;
     }
     this.#tell(id);
+  }
+
+  /**
+   * @param {number} id
+   * @param {UploadError} error
+   * @param {string} sent the key
+   */
+  #fail(id, error, sent) {
+    if (!this.#access.refused(error.trouble, { right: "files", sent })) {
+      this.#dispatch({ type: "failed", id, error: error.message });
+      return;
+    }
+    this.#dispatch({ type: "refused", id });
+    if (!this.#access.asked("files")) this.#sendRefused();
+  }
+
+  #sendRefused() {
+    for (const { id, state } of this.#queue) {
+      if (state === "refused") this.#dispatch({ type: "again", id });
+    }
   }
 
   /**

@@ -81,7 +81,7 @@ function show(row, item, open) {
   // Without a value the bar says: busy, for nobody knows how long.
   if (item.state === "listening") progress.removeAttribute("value");
   else progress.value = item.progress;
-  const pending = isBusy(item) || item.state === "waiting";
+  const pending = isBusy(item) || item.state === "waiting" || item.state === "refused";
   find(row, "[data-act=cancel]", HTMLElement).hidden = !pending;
   find(row, "[data-act=remove]", HTMLElement).hidden = pending;
   find(row, "[data-act=again]", HTMLElement).hidden = !["failed", "canceled"].includes(item.state);

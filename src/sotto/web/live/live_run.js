@@ -9,11 +9,13 @@ import { StreamSocket } from "../net/stream_socket.js";
 /** @typedef {import("../audio/capture.js").Source} Source */
 /** @typedef {import("../core/types.js").ServerEvent | import("../core/types.js").LocalEvent} Event */
 /** @typedef {import("../core/types.js").Failure} Failure */
+/** @typedef {import("../net/access_key.js").AccessKey} AccessKey */
 
 /**
  * @typedef {object} Setup
  * @property {() => Promise<Source>} openSource
  * @property {Readonly<Record<string, unknown>>} config what the server is told beside the rate
+ * @property {AccessKey} access
  * @property {number} offset seconds that were heard before
  * @property {(event: Event) => void} dispatch
  * @property {(samples: Float32Array, seconds: number) => void} onSound with the place of its end
@@ -31,12 +33,18 @@ export class LiveRun {
   /** @type {StreamSocket | null} */
   #socket = null;
   #ready = false;
+  #refused = false;
   #stopping = false;
   #samples = 0;
   #behind = 0;
   /** @type {Failure | null} */
   #failure = null;
   #wakeUp = () => {};
+
+  /** Whether the server wanted a key, or another one. */
+  get refused() {
+    return this.#refused;
+  }
 
   /** The whole run; it ends with the event `stopped`. */
   async run() {
@@ -91,13 +99,28 @@ export class LiveRun {
 
   /** @param {Source} source */
   #stream(source) {
-    const { config, offset, dispatch } = this.#setup;
+    const { config, access, offset, dispatch } = this.#setup;
+    const { key } = access;
     this.#failure = null;
     dispatch({ type: "connecting" });
     dispatch({ type: "begin", offset });
     const first = { ...config, sample_rate: source.rate, encoding: "pcm_s16le", channels: 1 };
-    this.#socket = new StreamSocket(first, (event) => this.#receive(event, source));
+    this.#socket = new StreamSocket(first, key, (event) => {
+      if (event.type === "error") this.#fail(event, key);
+      else this.#receive(event, source);
+    });
     return this.#socket.closed;
+  }
+
+  /**
+   * The field for the key tells itself why it is there.
+   * @param {Failure} failure
+   * @param {string} sent the key
+   */
+  #fail(failure, sent) {
+    this.#failure = failure;
+    this.#refused = this.#setup.access.refused(failure, { right: "streams", sent });
+    if (!this.#refused) this.#setup.dispatch(failure);
   }
 
   /**
@@ -106,9 +129,9 @@ export class LiveRun {
    * @param {Source} source
    */
   #receive(event, source) {
-    if (event.type === "error") this.#failure = event;
     this.#setup.dispatch(event);
     if (event.type !== "ready" || this.#ready) return;
+    this.#setup.access.admitted("streams");
     this.#ready = true;
     source.start((samples) => this.#send(samples, source));
     source.ended.then(() => {

@@ -6,6 +6,7 @@ import { liveTranscript } from "../core/transcript.js";
 import { Choices } from "../ui/choices.js";
 import { find, say } from "../ui/dom.js";
 import { mountCopy, mountDownloads } from "../ui/downloads.js";
+import { mountKeyField } from "../ui/key_field.js";
 import { Captions } from "./captions.js";
 import { Follow } from "./follow.js";
 import { LatencyLine } from "./latency_line.js";
@@ -15,23 +16,27 @@ import { SourceChoice } from "./source_choice.js";
 
 /** @typedef {import("../core/types.js").LiveView} LiveView */
 /** @typedef {import("../core/types.js").Task} Task */
+/** @typedef {import("../net/access_key.js").AccessKey} AccessKey */
 
 /**
  * @param {HTMLElement} root
  * @param {import("../net/model_list.js").ModelList} models
+ * @param {AccessKey} access
  */
-export function mountLive(root, models) {
-  new LiveTab(root, models);
+export function mountLive(root, models, access) {
+  new LiveTab(root, models, access);
 }
 
 class LiveTab {
   /**
    * @param {HTMLElement} root
    * @param {import("../net/model_list.js").ModelList} models
+   * @param {AccessKey} access
    */
-  constructor(root, models) {
+  constructor(root, models, access) {
     this.#root = root;
     this.#models = models;
+    this.#access = access;
     const part = (/** @type {string} */ name) => find(root, `[data-live=${name}]`, HTMLElement);
     this.#part = part;
     this.#captions = new Captions(part("captions"));
@@ -47,6 +52,7 @@ class LiveTab {
 
   #root;
   #models;
+  #access;
   #part;
   #captions;
   #follow;
@@ -64,6 +70,7 @@ class LiveTab {
   #asked = null;
   /** @type {LiveRun | null} */
   #run = null;
+  #refused = false;
   /** @type {Task} */
   #task = "transcribe";
 
@@ -76,6 +83,8 @@ class LiveTab {
     });
     this.#part("choices").addEventListener("choices", () => this.#showSettings());
     this.#part("choices").addEventListener("change", () => this.#showSettings());
+    mountKeyField(this.#root, this.#access, { right: "streams", next: this.#part("start") });
+    this.#access.onKey(() => this.#startRefused());
     mountCopy(find(this.#root, "[data-live=copy]", HTMLButtonElement), transcript);
     mountDownloads(this.#part("downloads"), () => ({
       name: `sotto ${new Date().toISOString().slice(0, 16).replace("T", " ").replace(":", "")}`,
@@ -90,9 +99,11 @@ class LiveTab {
     const { model, language, task } = this.#choices.chosen;
     this.#task = task;
     this.#latency = new LatencyLine();
+    this.#refused = false;
     this.#run = new LiveRun({
       openSource: () => this.#source.open(),
       config: { model, task, ...(language === "auto" ? {} : { language }) },
+      access: this.#access,
       offset: this.#view.duration,
       dispatch: (event) => this.#dispatch(event),
       onSound: (samples, seconds) => {
@@ -103,10 +114,17 @@ class LiveTab {
     try {
       await this.#run.run();
     } finally {
+      this.#refused = this.#run.refused;
       this.#run = null;
       this.#meter.rest();
       this.#askPaint();
     }
+    if (!this.#access.asked("streams")) this.#startRefused();
+  }
+
+  /** Nothing listens behind the other tab: what was refused here starts again here only. */
+  #startRefused() {
+    if (this.#refused && this.#access.key && !this.#root.hidden && !this.#run) this.#start();
   }
 
   /** @param {Parameters<typeof reduce>[1]} event */

@@ -1,14 +1,17 @@
 /** The socket of one stream, thin: JSON and sound out, events in. */
 
+import { withToken } from "./access_key.js";
+
 /** @typedef {import("../core/types.js").ServerEvent} ServerEvent */
 
 export class StreamSocket {
   /**
    * @param {Readonly<Record<string, unknown>>} config the first message
+   * @param {string} key "" for none
    * @param {(event: ServerEvent) => void} onEvent
    */
-  constructor(config, onEvent) {
-    this.#socket = new WebSocket(streamUrl(location));
+  constructor(config, key, onEvent) {
+    this.#socket = new WebSocket(withToken(streamUrl(location), key));
     this.#socket.binaryType = "arraybuffer";
     let opened = false;
     this.#socket.addEventListener("open", () => {

@@ -1,11 +1,23 @@
 /** One file to the server, its transcript back. */
 
+import { troubleOf } from "../core/failure.js";
 import { sentenceOf } from "../core/sentences.js";
+import { headersOf } from "./access_key.js";
 
 /** @typedef {import("../core/types.js").Transcript} Transcript */
+/** @typedef {import("../core/failure.js").Trouble} Trouble */
 
-/** What went wrong, as a sentence. */
-export class UploadError extends Error {}
+/** What went wrong, as a sentence, and as the server said it. */
+export class UploadError extends Error {
+  /**
+   * @param {string} sentence
+   * @param {Trouble} trouble
+   */
+  constructor(sentence, trouble = { code: null, message: "" }) {
+    super(sentence);
+    this.trouble = trouble;
+  }
+}
 
 /** The user called it off. */
 export class UploadCanceled extends Error {}
@@ -15,19 +27,20 @@ export class UploadCanceled extends Error {}
  * Rejects with UploadError or UploadCanceled.
  * @param {File} file
  * @param {import("../core/types.js").Choice} choice
- * @param {{onProgress: (progress: number) => void, signal: AbortSignal}} handlers
+ * @param {{key: string, onProgress: (progress: number) => void, signal: AbortSignal}} how key "" for none
  * @returns {Promise<Transcript>}
  */
-export function upload(file, choice, { onProgress, signal }) {
+export function upload(file, choice, { key, onProgress, signal }) {
   const request = new XMLHttpRequest();
   request.open("POST", pathOf(choice));
+  for (const [name, value] of Object.entries(headersOf(key))) request.setRequestHeader(name, value);
   request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(loaded / total));
   request.upload.addEventListener("load", () => onProgress(1));
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {
     request.addEventListener("load", () => {
       if (request.status === 200) resolve(JSON.parse(request.responseText));
-      else reject(new UploadError(errorSentence(request)));
+      else reject(errorOf(request));
     });
     request.addEventListener("error", () => reject(new UploadError("The server cannot be reached.")));
     request.addEventListener("abort", () => reject(new UploadCanceled()));
@@ -55,18 +68,9 @@ function form(file, { model, language }) {
   return fields;
 }
 
-/**
- * The body is OpenAI's {"error": {…}} where the server itself answers, anything where a proxy does.
- * @param {XMLHttpRequest} request
- */
-function errorSentence(request) {
-  try {
-    const { message, code } = JSON.parse(request.responseText).error;
-    return sentenceOf({ code, message });
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) {
-      return `The server answered ${request.status}.`;
-    }
-    throw error;
-  }
+/** @param {XMLHttpRequest} request */
+function errorOf({ status, responseText }) {
+  const trouble = troubleOf(status, responseText);
+  const known = trouble.code !== null || trouble.message !== "";
+  return new UploadError(known ? sentenceOf(trouble) : `The server answered ${status}.`, trouble);
 }
