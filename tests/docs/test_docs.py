@@ -18,7 +18,7 @@ from sotto.app.cli import app
 from sotto.app.codes import CLOSE, nearest
 from sotto.errors import SottoError
 from sotto.training.config import Recipe
-from sotto.training.learning.search import check_space
+from sotto.training.learning.space import check_space
 from sotto.training.recipes import read_recipe
 from sotto.transports.stream import Config, event_to_json
 from tests.serving import Served

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from sotto.training.fields import Factors, Language, Seconds, Share, Span, Table
-from sotto.training.learning.search import SearchSpec
+from sotto.training.learning.space import SearchSpec
 from sotto.training.synthesis.spec import SynthesisSpec
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sotto.errors import BadOption
 from sotto.training.config import Recipe
-from sotto.training.learning.search import SearchSpec, changed, check_space
+from sotto.training.learning.space import SearchSpec, changed, check_space
 from sotto.training.learning.trials import (
     FILE,
     Ledger,

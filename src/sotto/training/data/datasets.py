@@ -20,8 +20,8 @@ from sotto.errors import BadManifest, BadOption, ModelUnavailable
 from sotto.runtime.container import length_of
 from sotto.training.config import DataSpec
 from sotto.training.data.dataset_rows import Row, Rows
-from sotto.training.data.prepare import Tell
 from sotto.training.manifest import FILE
+from sotto.training.telling import Tell
 
 VERSION = 1
 """Of what is written; another one is made anew."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,12 @@ from sotto.audio.chunk import Mel
 from sotto.audio.format import frames
 from sotto.errors import BadManifest, BadOption
 from sotto.training.config import DataSpec, Recipe
+from sotto.training.data.datasets import manifest_of_dataset
 from sotto.training.data.features import Features, FeatureStore
 from sotto.training.data.mixing import LearningSet
 from sotto.training.evaluation.scoring import normalize
 from sotto.training.manifest import LONGEST, Entry, Manifest, check_manifests, read_manifest
-
-Tell = Callable[[str], None]
-"""Is told what is being done, for people."""
+from sotto.training.telling import Tell
 
 MOST_NOISE = 6000
 """Frames of a recording of noise that are kept in memory."""
@@ -73,8 +72,6 @@ class Preparer:
     def _manifest_path(self, spec: DataSpec) -> Path:
         if spec.manifest is not None:
             return Path(spec.manifest)
-        from sotto.training.data.datasets import manifest_of_dataset
-
         return manifest_of_dataset(spec, self.store.folder.parent / "datasets", self.tell)
 
     def _checked(

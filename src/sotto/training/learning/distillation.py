@@ -20,11 +20,11 @@ from sotto.errors import BadOption
 from sotto.training.config import Distillation, Learning
 from sotto.training.data.batches import Batch
 from sotto.training.data.mixing import LearningSet
-from sotto.training.data.prepare import Tell
 from sotto.training.data.targets import IGNORED
 from sotto.training.evaluation.scoring import normalize, score
 from sotto.training.learning.listening import Listener
 from sotto.training.learning.network import Network, cross_entropy
+from sotto.training.telling import Tell
 
 
 def student_of(

@@ -32,7 +32,8 @@ from sotto.clock import Clock
 from sotto.errors import BadOption, ServerError, SottoError
 from sotto.training.config import Recipe
 from sotto.training.learning.runs import Run
-from sotto.training.learning.search import SearchSpec, Value, changed, draw, remembered
+from sotto.training.learning.search import draw, remembered
+from sotto.training.learning.space import SearchSpec, Value, changed
 from sotto.training.learning.trials import Ledger, Trial, written
 from sotto.training.recipes import make_recipe
 

@@ -16,7 +16,7 @@ from sotto.training.data.augment import Augmenter
 from sotto.training.data.batches import Batches
 from sotto.training.data.features import FeatureStore
 from sotto.training.data.mixing import Mixer
-from sotto.training.data.prepare import Prepared, Preparer, Tell
+from sotto.training.data.prepare import Prepared, Preparer
 from sotto.training.data.targets import Writer
 from sotto.training.data.vocabulary import Vocabulary, learn_vocabulary
 from sotto.training.learning.checkpoints import read_network, read_whisper, write_network
@@ -26,6 +26,7 @@ from sotto.training.learning.listening import Listener
 from sotto.training.learning.loop import Loop, Report
 from sotto.training.learning.network import Loss, Network, hybrid, new_whisper
 from sotto.training.learning.runs import Run
+from sotto.training.telling import Tell
 
 
 @dataclass(frozen=True)

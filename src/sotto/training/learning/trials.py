@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sotto.errors import BadOption
 from sotto.training.config import Recipe
 from sotto.training.learning.runs import Run
-from sotto.training.learning.search import Choices, Domain, SearchSpec, Value
+from sotto.training.learning.space import Choices, Domain, SearchSpec, Value
 from sotto.training.synthesis.folders import write_whole
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from sotto.clock import Clock
 from sotto.errors import BadOption
 from sotto.training.config import Recipe
 from sotto.training.learning.ray_trials import Plan, run_trials
-from sotto.training.learning.search import SearchSpec, check_space
+from sotto.training.learning.space import SearchSpec, check_space
 from sotto.training.learning.trials import (
     BEST,
     PICTURE,
