@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel, MelChunk, Speech
-from sotto.audio.mel import normalize
+from sotto.audio.mel import DYNAMIC_RANGE, normalize
 
 MAJORITY = 0.5
 """What frames are given at least that the rule calls speech."""
@@ -24,6 +24,9 @@ On 800 s of LibriSpeech the frames that Silero calls speech have this in 96 of 1
 on test-other) and MAJORITY in 91 (89)."""
 RELEASES = 0.25
 """Below which speech pauses in such an image."""
+LOUD = 0.0
+"""Raw log10 power that a spectrogram which grows is taken to have had already: speech as loud as
+people record it comes to 1 or 2, and 16-bit silence lies below -8."""
 
 _SHORTEST = 10
 """Frames; what rises for less is no word."""
@@ -65,18 +68,65 @@ def speech_in(mel: Mel, options: EdgeOptions | None = None) -> Speech:
     `mel` is raw, float32[n, n_mels]. The original says yes or no; what stays below its threshold
     still differs: soft speech from silence.
     """
-    options = options or EdgeOptions()
-    bands = _crossed(mel, options)
-    degree = _mean(np.minimum(bands / (2 * options.min_y), 1.0), options.reach)
-    return np.where(_spoken(bands, options), np.maximum(degree, MAJORITY), degree).astype(
-        np.float32
-    )
+    return _speech(normalize(mel), options or EdgeOptions())
 
 
 def is_speech(mel: Mel, options: EdgeOptions | None = None) -> NDArray[np.bool_]:
     """bool[n]: the original's rule, over the whole of `mel`, float32[n, n_mels], raw."""
     options = options or EdgeOptions()
-    return _spoken(_crossed(mel, options), options)
+    return _spoken(_crossed(normalize(mel), options), options)
+
+
+class EdgeStream:
+    """The same of a spectrogram that grows; over the whole of it the same however it is cut.
+
+    Whisper clamps below the loudest value of a window; here it is the loudest so far, and at least
+    LOUD, so that what digital silence is made of has no edges before somebody speaks.
+    """
+
+    def __init__(self, n_mels: int) -> None:
+        self._options = EdgeOptions()
+        self._context = 1 + self._options.reach + self._options.min_x - 1
+        """9 frames to either side, on which a frame's probability depends."""
+        self._values: Mel = np.empty((0, n_mels), np.float32)
+        """Normalized: those that are not told yet, and as many before them as they depend on."""
+        self._told = 0
+        """Frames of `_values` whose probability is told."""
+        self._loudest = np.float32(LOUD)
+
+    def receive(self, mel: Mel) -> Speech:
+        """float32[k]: the next frames' probabilities; those of the last 9 frames wait."""
+        self._take(mel)
+        return self._tell(len(self._values) - self._context)
+
+    def release(self) -> Speech:
+        """float32[k]: the rest, as if the spectrogram ended here; it may still go on."""
+        return self._tell(len(self._values))
+
+    def _take(self, mel: Mel) -> None:
+        if not len(mel):
+            return
+        loudest = np.maximum.accumulate(np.maximum(mel.max(axis=1), self._loudest))
+        self._loudest = loudest[-1]
+        values = (np.maximum(mel, loudest[:, None] - np.float32(DYNAMIC_RANGE)) + 4.0) / 4.0
+        self._values = np.concatenate([self._values, values])
+
+    def _tell(self, end: int) -> Speech:
+        if end <= self._told:
+            return np.empty(0, np.float32)
+        speech = _speech(self._values, self._options)[self._told : end]
+        first = max(end - self._context, 0)
+        self._values, self._told = self._values[first:].copy(), end - first
+        return speech
+
+
+def _speech(values: Mel, options: EdgeOptions) -> Speech:
+    bands = _crossed(values, options)
+    # Whole numbers: a sum of fractions would depend on where it begins.
+    degree = _mean(np.minimum(bands, 2 * options.min_y), options.reach) / (2 * options.min_y)
+    return np.where(_spoken(bands, options), np.maximum(degree, MAJORITY), degree).astype(
+        np.float32
+    )
 
 
 def _spoken(bands: NDArray[np.int64], options: EdgeOptions) -> NDArray[np.bool_]:
@@ -85,12 +135,15 @@ def _spoken(bands: NDArray[np.int64], options: EdgeOptions) -> NDArray[np.bool_]
     return _in_runs(votes >= MAJORITY, options.min_x)
 
 
-def _crossed(mel: Mel, options: EdgeOptions) -> NDArray[np.int64]:
-    """int64[n]: bands crossed by edges; the outermost frames have no gradient, and the next's."""
-    n = len(mel)
+def _crossed(values: Mel, options: EdgeOptions) -> NDArray[np.int64]:
+    """int64[n]: bands crossed by edges; the outermost frames have no gradient, and the next's.
+
+    Values are normalized, float32[n, n_mels].
+    """
+    n = len(values)
     if n < 3:
         return np.zeros(n, np.int64)
-    values = normalize(mel)[:, options.min_mel :]
+    values = values[:, options.min_mel :]
     starts = range(0, n - 2, _BLOCK)
     edges = (_edges(values[lo : lo + _BLOCK + 2], options.min_energy) for lo in starts)
     return np.pad(np.concatenate([block.sum(axis=1, dtype=np.int64) for block in edges]), 1, "edge")
@@ -106,7 +159,7 @@ def _edges(values: Mel, min_energy: float) -> NDArray[np.bool_]:
     return steep
 
 
-def _mean(values: NDArray[np.float64] | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+def _mean(values: NDArray[np.int64] | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
     """float64[n]: the mean within reach of each place, fewer at the ends."""
     sums = np.concatenate([[0], np.cumsum(values)])
     places = np.arange(len(values))
