@@ -94,6 +94,7 @@ def test_the_schema_names_every_path(client: httpx2.Client) -> None:
         "/v1/realtime/client_secrets",
         "/v1/realtime/transcription_sessions",
         "/v1/listen",
+        "/v1/mel",
         "/transcribe",
         "/health",
         "/ready",

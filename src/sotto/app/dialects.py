@@ -16,6 +16,7 @@ from sotto.transports import (
     deepgram,
     deepgram_rest,
     hush,
+    mel,
     openai_rest,
     realtime,
     realtime_rest,
@@ -30,6 +31,9 @@ from sotto.transports.dialect import SocketDialect
 from sotto.transports.realtime_secrets import Secrets
 
 Made = TypeVar("Made")
+
+WITHOUT_AUDIO = frozenset({stream.NAME, hush.NAME, mel.NAME, openai_rest.NAME})
+"""Dialects that are served where no audio is taken: each then takes images, or nothing, of it."""
 
 
 @dataclass
@@ -48,15 +52,17 @@ class Dialects:
     def routers(self) -> Iterator[APIRouter]:
         """Over HTTP."""
         service, access, secrets = self.service, self.access, self.secrets
+        audio = self.settings.audio_transports
         return self._named(
             {
-                openai_rest.NAME: lambda: openai_rest.router(service),
+                openai_rest.NAME: lambda: openai_rest.router(service, audio=audio),
                 transcribe_rest.NAME: lambda: transcribe_rest.router(service),
                 realtime.NAME: lambda: realtime_rest.router(
                     service, access=access, secrets=secrets
                 ),
                 deepgram.NAME: lambda: deepgram_rest.router(service),
                 hush.NAME: lambda: hush.router(service),
+                mel.NAME: lambda: mel.router(service),
             }
         )
 
@@ -64,7 +70,9 @@ class Dialects:
         """Over WebSockets."""
         patience, clock = self.settings.config_timeout, self.clock
         makers: dict[str, Callable[[], SocketDialect]] = {
-            stream.NAME: lambda: stream.StreamDialect(patience),
+            stream.NAME: lambda: stream.StreamDialect(
+                patience, audio=self.settings.audio_transports
+            ),
             realtime.NAME: lambda: realtime.RealtimeDialect(self.secrets, clock),
             skynet.NAME: lambda: skynet.SkynetDialect(clock, keep_sound=self.settings.skynet_audio),
             whisperlive.NAME: lambda: whisperlive.WhisperLiveDialect(patience),
@@ -75,4 +83,7 @@ class Dialects:
         return self._named(makers)
 
     def _named(self, makers: Mapping[str, Callable[[], Made]]) -> Iterator[Made]:
-        return (make() for name, make in makers.items() if name in self.settings.modules)
+        named = [name for name in makers if name in self.settings.modules]
+        if not self.settings.audio_transports:
+            named = [name for name in named if name in WITHOUT_AUDIO]
+        return (makers[name]() for name in named)

@@ -34,6 +34,7 @@ def open_ports(settings: Settings) -> dict[str, socket.socket]:
 
 def _listen(settings: Settings, name: str, port: int) -> socket.socket:
     key, host = f"ports.{name}", settings.server.host
+    check_audio(settings, key, port)
     if name not in settings.server.modules:
         raise BadOption(key, f"expected {name} among server.modules, since {key} is {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -41,6 +42,12 @@ def _listen(settings: Settings, name: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise BadOption(key, f"expected {key} to be a free port, got {port}: {error}") from None
+
+
+def check_audio(settings: Settings, key: str, port: int) -> None:
+    """Raises BadOption where a port is named that takes audio, and the server does not."""
+    if not settings.server.audio_transports:
+        raise BadOption(key, f"expected no {key}, since server.audio_transports is off, got {port}")
 
 
 class ByPort:

@@ -51,6 +51,7 @@ Module = Literal[
     "vosk",
     "deepgram",
     "hush",
+    "mel",
 ]
 """The dialects; `app/http.py` mounts them by these names."""
 
@@ -82,6 +83,9 @@ class ServerSettings(Group):
     )
     port: int = Field(default=8000, ge=0, le=65_535, description="0 takes a free one")
     modules: Modules = Field(default=get_args(Module), description="dialects to serve")
+    audio_transports: bool = Field(
+        default=True, description="take audio; false: images of spectrograms alone"
+    )
     max_upload_bytes: int = Field(
         default=2 * 1024**3, gt=0, description="bytes of one uploaded file"
     )

@@ -20,6 +20,7 @@ _ALIASES = {
     "BYPASS_AUTHORIZATION": "auth.bypass",
     "ASAP_PUB_KEYS_AUDS": "auth.jwt_audiences",
     "WHISPER_MODEL_NAME": "models.names",
+    "SOTTO_AUDIO_TRANSPORTS": "server.audio_transports",
 }
 
 _ASAP_BASE = "ASAP_PUB_KEYS_REPO_URL"
@@ -64,7 +65,10 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Said]:
     return {
         name.removeprefix(PREFIX).lower().replace(DELIMITER, "."): Said(text, f"env {name}")
         for name, text in environ.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and not _of_kubernetes(name, text)
+        if name.startswith(PREFIX)
+        and name != CONFIG_VARIABLE
+        and name not in _ALIASES
+        and not _of_kubernetes(name, text)
     }
 
 

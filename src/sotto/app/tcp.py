@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from sotto import errors
+from sotto.app.ports import check_audio
 from sotto.app.setting_groups import ServerSettings
 from sotto.app.settings import Settings
 from sotto.runtime.access import Access, Scope
@@ -28,11 +29,12 @@ STOP_SECONDS = 10
 def open_port(settings: Settings) -> socket.socket | None:
     """What listens for Wyoming; None where its port is not named. Port 0 takes a free one.
 
-    Raises BadOption where the port cannot be had.
+    Raises BadOption where the port cannot be had, or no audio is taken.
     """
     host, port = settings.server.host, settings.ports.wyoming
     if port is None:
         return None
+    check_audio(settings, f"ports.{NAME}", port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

@@ -1,9 +1,10 @@
 """Any audio or video file, and any stream that a browser records → mono samples at 16 kHz.
 
-PyAV, which brings ffmpeg's demuxers and decoders, is imported here alone. What it is given comes
-from strangers, so it sees bytes and never a name; takes only formats that cannot refer to other
-files or addresses; never decodes video, not even to find out what it is; and what it allocates, a
-decoded piece, and all that one message may decode to have a largest size each.
+PyAV, which brings ffmpeg's demuxers and decoders, is imported here, and in picture.py for pictures
+whose size is checked. What it is given comes from strangers, so it sees bytes and never a name;
+takes only formats that cannot refer to other files or addresses; never decodes video, not even to
+find out what it is; and what it allocates, a decoded piece, and all that one message may decode to
+have a largest size each.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ def _frames(
     file: Readable, options: dict[str, str], container_format: str | None
 ) -> Iterator[av.AudioFrame]:
     """Raises BadAudio where the bytes are no container with sound, FFmpegError where they end."""
-    _limit_allocations()
+    limit_allocations()
     try:
         container = av.open(file, "r", container_format, options, metadata_errors="replace")
     except av.FFmpegError as error:
@@ -213,7 +214,7 @@ def _frames(
                 yield frame
 
 
-def _limit_allocations() -> None:
+def limit_allocations() -> None:
     """For all of ffmpeg in this process; PyAV has no name for it, but loads the library it is in.
 
     Where a platform does not find symbols in such a way (Windows), there is no such limit.

@@ -38,6 +38,32 @@ class SampleReader(Protocol):
         ...
 
 
+class WayIn(Protocol):
+    """One stream's way in: bytes → frames."""
+
+    def receive(self, data: bytes) -> MelChunk:
+        """The frames that became known by these bytes. Raises BadAudio."""
+        ...
+
+    def release(self) -> MelChunk | None:
+        """Frames that wait for others to be judged by, where the stream may pause here; None:
+        none wait."""
+        ...
+
+    def finish(self) -> MelChunk:
+        """The last frames, once no more bytes come. Raises BadAudio."""
+        ...
+
+    @property
+    def fault(self) -> BadAudio | None:
+        """What was wrong with the stream's end; known once it is finished."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the stream, finished or not; at any time, and again."""
+        ...
+
+
 class PcmSource:
     """Raw samples of any rate."""
 
@@ -107,7 +133,7 @@ class Ear:
 
 
 class Door:
-    """One stream's way in: bytes → frames."""
+    """The way in of sound."""
 
     def __init__(self, reader: SampleReader, ear: Ear) -> None:
         self._reader = reader
@@ -116,6 +142,9 @@ class Door:
     def receive(self, data: bytes) -> MelChunk:
         """The frames that became known by these bytes. Raises BadAudio."""
         return self._ear.receive(self._reader.receive(data))
+
+    def release(self) -> None:
+        """None: what the ear holds is less than a frame of sound, or the detector's."""
 
     def finish(self) -> MelChunk:
         """The last frames, once no more bytes come. Raises BadAudio."""

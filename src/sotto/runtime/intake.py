@@ -9,7 +9,7 @@ from typing import TypeAlias
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import SAMPLE_RATE, WINDOW_FRAMES, Samples
 from sotto.errors import CallerError, TooLarge
-from sotto.runtime.door import Door, Ear
+from sotto.runtime.door import Ear, WayIn
 from sotto.runtime.runner import Flush, Heard
 
 Message: TypeAlias = bytes | Flush
@@ -17,7 +17,7 @@ Message: TypeAlias = bytes | Flush
 
 
 async def hear_stream(
-    messages: AsyncIterator[Message], door: Door, *, idle: float
+    messages: AsyncIterator[Message], door: WayIn, *, idle: float
 ) -> AsyncIterator[Heard]:
     """What a client sends, as chunks; a Flush where nothing comes for `idle` seconds.
 
@@ -27,9 +27,12 @@ async def hear_stream(
     try:
         async for message in _with_idle(messages, idle):
             if isinstance(message, Flush):
+                if waiting := await asyncio.to_thread(door.release):
+                    yield waiting
                 yield message
-            else:
-                yield await asyncio.to_thread(door.receive, message)
+                continue
+            async for piece in in_pieces(await asyncio.to_thread(door.receive, message)):
+                yield piece
     except CallerError as error:
         failure = error
     yield await asyncio.to_thread(door.finish)
@@ -80,8 +83,8 @@ def _next_chunk(pieces: Iterator[Samples], ear: Ear) -> Heard | None:
     return None if samples is None else ear.receive(samples)
 
 
-async def hear_image(chunk: MelChunk) -> AsyncIterator[Heard]:
-    """A chunk that is all there is, piece by piece, so that others have their turn between."""
+async def in_pieces(chunk: MelChunk) -> AsyncIterator[Heard]:
+    """A chunk that may be long, piece by piece, so that others have their turn between."""
     for start in range(chunk.start, chunk.end, WINDOW_FRAMES):
         yield chunk.between(start, min(start + WINDOW_FRAMES, chunk.end))
         await asyncio.sleep(0)

@@ -19,9 +19,10 @@ from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import TranscriptStore
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.container import ContainerReader, read_file
-from sotto.runtime.door import Door, Ear, PcmSource
+from sotto.runtime.door import Door, Ear, PcmSource, WayIn
 from sotto.runtime.fitting import fit, reader, warnings
-from sotto.runtime.intake import Message, at_most, hear_file, hear_image, hear_stream
+from sotto.runtime.intake import Message, at_most, hear_file, hear_stream, in_pieces
+from sotto.runtime.mel_door import MelDoor
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
 from sotto.runtime.names import Hold, Names, until
@@ -46,7 +47,14 @@ class Container:
     """The sound comes in a container, as a browser's MediaRecorder makes them."""
 
 
-SoundFormat: TypeAlias = PcmFormat | Container
+class MelImages:
+    """No sound comes: each message is an image of its spectrogram, as `audio/mel8.py` has it."""
+
+
+SoundFormat: TypeAlias = PcmFormat | Container | MelImages
+
+BY_EDGES = GuardOptions(gate=RELEASES, faint=MAJORITY)
+"""What to believe of a hypothesis where edges tell of speech: they know no more certainty."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ class Stream:
     session: Session
     warnings: tuple[Warned, ...]
     """What the client should know before it sends sound."""
-    _door: Door
+    _door: WayIn
     _around: Surroundings
     _idle: float
     _hold: Hold
@@ -157,6 +165,7 @@ class Service:
                     decode=fit(request.decode, model.traits),
                     policy=make_policy(request.stream, guard=self._guard(model.traits)),
                     segmenter=self._segmenter(request),
+                    guards=BY_EDGES if isinstance(request.sound, MelImages) else GuardOptions(),
                     partials=request.stream.partials,
                     use_context=request.stream.use_context,
                     first=earlier[-1].id + 1 if earlier else 0,
@@ -207,13 +216,10 @@ class Service:
             most = self.limits.max_file_seconds
             if seconds(len(image)) > most:
                 raise TooLarge(f"expected at most {most:g} s of sound in one image, got more")
-            options = SessionOptions(
-                segmenter=replace(self.limits.segmenter, threshold=OPENS, release=RELEASES),
-                guards=GuardOptions(gate=RELEASES, faint=MAJORITY),  # edges know no more certainty
-            )
+            options = SessionOptions(segmenter=_by_edges(self.limits.segmenter), guards=BY_EDGES)
             model = reader(self.models, image.mel.shape[1], request.model)
             request = replace(request, model=model)
-            return await self._write_down(lambda _: hear_image(image), request, options)
+            return await self._write_down(lambda _: in_pieces(image), request, options)
 
     async def _write_down(
         self,
@@ -239,7 +245,10 @@ class Service:
 
     def _segmenter(self, request: StreamRequest) -> SegmenterOptions:
         """The server's, but for what the client wants otherwise. Raises BadOption."""
-        return self.limits.segmenter.but(
+        usual = self.limits.segmenter
+        if isinstance(request.sound, MelImages):
+            usual = _by_edges(usual)
+        return usual.but(
             threshold=request.threshold,
             silence=None if request.pause is None else frames(request.pause),
             longest=None if request.longest is None else frames(request.longest),
@@ -248,7 +257,9 @@ class Service:
     def _guard(self, traits: Traits) -> int:
         return traits.guard if self.limits.guard is None else self.limits.guard
 
-    def _door(self, sound: SoundFormat, traits: Traits) -> Door:
+    def _door(self, sound: SoundFormat, traits: Traits) -> WayIn:
+        if isinstance(sound, MelImages):
+            return MelDoor(traits.n_mels)
         reader = PcmSource(sound) if isinstance(sound, PcmFormat) else ContainerReader()
         return Door(reader, Ear(traits.n_mels, self.detectors()))
 
@@ -282,3 +293,7 @@ class Service:
     def _check_open(self) -> None:
         if self.draining:
             raise Draining("the server is about to stop: try again in a moment")
+
+
+def _by_edges(usual: SegmenterOptions) -> SegmenterOptions:
+    return replace(usual, threshold=OPENS, release=RELEASES)

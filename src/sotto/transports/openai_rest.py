@@ -53,9 +53,26 @@ class Asked:
     looks: Shape
 
 
-def router(service: Service) -> APIRouter:
-    """The routes."""
+def router(service: Service, *, audio: bool = True) -> APIRouter:
+    """The routes; without audio, only those that tell of models."""
     routes = APIRouter(tags=["OpenAI"], route_class=OneFileForm)
+    if audio:
+        _add_files(routes, service)
+
+    @routes.get("/v1/models", summary="The models and their states")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": list_models(service)}
+
+    @routes.get("/v1/models/{model:path}", summary="One model and its state")
+    async def one_model(model: str) -> dict[str, Any]:
+        if not model:  # a slash too many after /v1/models
+            return await models()
+        return _entry(find_model(service, model))
+
+    return routes
+
+
+def _add_files(routes: APIRouter, service: Service) -> None:
     to_transcribe = Depends(_transcription_form(service))
     to_translate = Depends(_translation_form(service))
 
@@ -74,18 +91,6 @@ def router(service: Service) -> APIRouter:
     async def translations(http: Request, file: Upload, asked: Asked = to_translate) -> Response:
         transcript = await transcribe_upload(http, service, file, asked.request)
         return Response(translation(transcript, asked.looks), media_type=asked.looks.media_type)
-
-    @routes.get("/v1/models", summary="The models and their states")
-    async def models() -> dict[str, Any]:
-        return {"object": "list", "data": list_models(service)}
-
-    @routes.get("/v1/models/{model:path}", summary="One model and its state")
-    async def one_model(model: str) -> dict[str, Any]:
-        if not model:  # a slash too many after /v1/models
-            return await models()
-        return _entry(find_model(service, model))
-
-    return routes
 
 
 def _transcription_form(service: Service) -> Callable[..., Awaitable[Asked]]:

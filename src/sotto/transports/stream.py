@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, assert_never
@@ -14,7 +15,14 @@ from sotto.audio.format import Encoding, PcmFormat, seconds
 from sotto.errors import BadOption, ProtocolViolation, SottoError
 from sotto.runtime.intake import Message
 from sotto.runtime.runner import Flush
-from sotto.runtime.service import Container, Service, SoundFormat, Stream, StreamRequest
+from sotto.runtime.service import (
+    Container,
+    MelImages,
+    Service,
+    SoundFormat,
+    Stream,
+    StreamRequest,
+)
 from sotto.transcript.events import (
     Acknowledged,
     Committed,
@@ -34,6 +42,8 @@ from sotto.transports.peer import Peer
 NAME = "stream"
 PATH = "/stream"
 CONTAINERS = ("webm", "ogg")
+MEL8 = "mel8"
+"""Images of the spectrogram instead of sound; docs/mel-image.md is its table."""
 
 Json: TypeAlias = dict[str, Any]
 
@@ -91,8 +101,10 @@ class Config(BaseModel):
     def _sound(self) -> SoundFormat:
         if self.encoding in CONTAINERS:
             return Container()
+        if self.encoding == MEL8:
+            return MelImages()
         if self.encoding not in tuple(Encoding):
-            expected = ", ".join([*Encoding, *CONTAINERS])
+            expected = ", ".join([*Encoding, *CONTAINERS, MEL8])
             raise BadOption("encoding", f"expected one of {expected}, got {self.encoding!r}")
         return PcmFormat(Encoding(self.encoding), self.sample_rate, self.channels)
 
@@ -210,9 +222,11 @@ class StreamDialect(SocketDialect):
     paths = (PATH,)
     accepts_first = True  # a page in a browser cannot see the status of a refused upgrade
 
-    def __init__(self, config_timeout: float) -> None:
+    def __init__(self, config_timeout: float, *, audio: bool = True) -> None:
         self._config_timeout = config_timeout
         """Seconds in which the configuration must come."""
+        self._audio = audio
+        """Whether sound is taken too."""
 
     async def serve(self, peer: Peer, service: Service) -> None:
         """One stream from its configuration to `closed`. Raises what ends it early."""
@@ -220,6 +234,9 @@ class StreamDialect(SocketDialect):
         if text is None:
             raise ProtocolViolation("expected the configuration first, got sound")
         config = parse_config(text)
+        if not self._audio and config.encoding != MEL8:
+            given = reprlib.repr(config.encoding)
+            raise BadOption("encoding", f"expected {MEL8}: no audio is taken here, got {given}")
         request = config.request(service.defaults, service.policy)
         listener = _Listener(peer, config.word_timestamps)
         async with service.open_stream(request, NAME) as stream:
@@ -242,7 +259,7 @@ class StreamDialect(SocketDialect):
 
 
 def _ready(config: Config, request: StreamRequest, stream: Stream) -> Json:
-    pcm = config.encoding not in CONTAINERS
+    pcm = config.encoding not in (*CONTAINERS, MEL8)
     return {
         "type": "ready",
         "session": stream.id,

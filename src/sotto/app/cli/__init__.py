@@ -15,6 +15,7 @@ from sotto.app.cli import (
     export,
     keys,
     live,
+    mel,
     models,
     publish,
     serve,
@@ -39,6 +40,7 @@ app = typer.Typer(
 
 app.command("serve", help=serve.HELP)(serve.serve)
 app.command("transcribe", help=transcribe.HELP)(transcribe.transcribe)
+app.command("mel", help=mel.HELP)(mel.mel)
 app.command("live", help=live.HELP)(live.live)
 app.add_typer(models.app)
 app.add_typer(keys.app)

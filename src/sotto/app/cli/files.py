@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from sotto.app.cli.progress import Bar
 from sotto.app.settings import Settings
 from sotto.audio.format import FRAMES_PER_SECOND
 from sotto.errors import BadAudio, BadOption
+from sotto.runtime import picture
 from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.cues import SHORTEST, Cue
 from sotto.transcript.render import Format, Granularity, render, srt, verbose, vtt
@@ -146,13 +147,27 @@ async def transcribe_files(
             bar = Bar(f"{number}/{len(outlet.names)} {name}", keep=not outlet.to_stdout)
             try:
                 with _opened(name, stdin) as file, bar.over(file) as tell:
-                    transcript = await service.transcribe_file(file, request, tell)
+                    transcript = await _written_down(service, file, request, tell)
             except (BadAudio, OSError) as error:
                 typer.echo(f"sotto: {name}: {_reason(error)}", err=True)
                 good = False
             else:
                 outlet.put(name, transcript)
     return good
+
+
+async def _written_down(
+    service: Service, file: BinaryIO, request: FileRequest, tell: Callable[[Segment], None]
+) -> Transcript:
+    """What is said in a file, be it sound or an image of it. Raises BadAudio, OSError."""
+    head = file.read(picture.HEAD)
+    file.seek(0)
+    if not picture.is_picture(head):
+        return await service.transcribe_file(file, request, tell)
+    data = file.read(picture.MAX_BYTES + 1)
+    if len(data) > picture.MAX_BYTES:
+        raise BadAudio(f"expected an image of at most {picture.MAX_BYTES:,} bytes, got more")
+    return await service.transcribe_image(lambda: picture.see(data), request)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from sotto.app.cli.options import Language, Model, Task
 
-HELP = """Write down what is said in audio or video files.
+HELP = """Write down what is said in audio or video files, or in images of `sotto mel`.
 
 The result goes to stdout, everything else to stderr.
 
@@ -19,6 +19,7 @@ The result goes to stdout, everything else to stderr.
   sotto transcribe talk.mp3 --format srt > talk.srt
   sotto transcribe *.m4a --output notes --model small
   sotto transcribe call.wav --word-timestamps      [dim]# with times, line by line[/dim]
+  sotto transcribe talk.png                        [dim]# what `sotto mel` made of a file[/dim]
   ffmpeg -i rtsp://cam -t 60 -f wav - | sotto transcribe -
 
 txt and json give the running text, srt and vtt subtitles, and verbose_json
