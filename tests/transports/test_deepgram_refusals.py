@@ -18,8 +18,8 @@ from websockets.typing import Subprotocol
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
 from sotto.plugins.auth.key_file import Key, KeyFile, digest
-from sotto.transports import deepgram
-from sotto.transports.deepgram import DeepgramDialect
+from sotto.transports.deepgram import dialect as deepgram
+from sotto.transports.deepgram.dialect import DeepgramDialect
 from tests.serving import Served, serving
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
 from tests.transports.deepgram_client import (

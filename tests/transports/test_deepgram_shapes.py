@@ -22,11 +22,11 @@ from sotto.runtime.service import Container
 from sotto.transcript.events import Committed, Event, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.options import DecodeOptions, PolicyName
 from sotto.transcript.words import Segment, Transcript, Word, join
-from sotto.transports.deepgram_errors import error_message, fault_of, refusal
-from sotto.transports.deepgram_files import Layout, results
-from sotto.transports.deepgram_results import About, Channel, Style, alternative
-from sotto.transports.deepgram_shapes import Command, Query, parse_message, parse_query
-from sotto.transports.deepgram_sound import Splitter, wav_header
+from sotto.transports.deepgram.errors import error_message, fault_of, refusal
+from sotto.transports.deepgram.files import Layout, results
+from sotto.transports.deepgram.results import About, Channel, Style, alternative
+from sotto.transports.deepgram.shapes import Command, Query, parse_message, parse_query
+from sotto.transports.deepgram.sound import Splitter, wav_header
 from tests.transports.deepgram_client import check_results, transcript
 
 FAST = settings(deadline=None, max_examples=300)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sotto.errors import BadAudio, BadOption, EngineFailed
 from sotto.transcript.render import Format, Granularity
 from sotto.transcript.words import Segment, Transcript, Word
-from sotto.transports.openai_answers import (
+from sotto.transports.openai.answers import (
     FORMATS,
     Shape,
     delta_event,

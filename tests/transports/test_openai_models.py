@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sotto.errors import UnknownModel
-from sotto.transports.openai_models import is_openais, local_name
+from sotto.transports.openai.models import is_openais, local_name
 
 SERVED = {"": "large", "large": "large", "nano": "nano", "whisper-1": "nano"}
 

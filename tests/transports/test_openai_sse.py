@@ -16,7 +16,7 @@ import pytest
 
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
-from sotto.transports.openai_sse import EventStream, message
+from sotto.transports.openai.sse import EventStream, message
 from tests.asking import TRANSCRIPTIONS, error_of, eventually, figures
 from tests.serving import Served, serving
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le

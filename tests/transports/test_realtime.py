@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
-from sotto.transports import realtime_call
+from sotto.transports.realtime import call as realtime_call
 from tests.serving import Served, serving, watched
 from tests.speech import CLIP, CLIP_TEXT, Pcm, pcm_s16le
 from tests.transports.realtime_client import ITEM, Event, Talk, pcm, talking

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sotto.audio.format import Encoding, PcmFormat
 from sotto.errors import BadOption
-from sotto.transports.realtime_events import (
+from sotto.transports.realtime.events import (
     Append,
     BadEvent,
     Clear,
@@ -20,7 +20,7 @@ from sotto.transports.realtime_events import (
     error_event,
     parse_event,
 )
-from sotto.transports.realtime_session import (
+from sotto.transports.realtime.session import (
     MAX_CHARACTERS,
     RealtimeSession,
     SessionType,

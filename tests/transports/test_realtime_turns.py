@@ -8,8 +8,8 @@ import pytest
 
 from sotto.transcript.events import Committed, Final, SpeechEnded, SpeechStarted
 from sotto.transcript.words import Segment, Word
-from sotto.transports.realtime_session import RealtimeSession, SessionType, new_session
-from sotto.transports.realtime_turns import MAX_TURN, ClientTurns, ServerTurns, Turns
+from sotto.transports.realtime.session import RealtimeSession, SessionType, new_session
+from sotto.transports.realtime.turns import MAX_TURN, ClientTurns, ServerTurns, Turns
 from tests.serving import Served
 
 

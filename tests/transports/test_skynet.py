@@ -26,8 +26,8 @@ from sotto.errors import ProtocolViolation
 from sotto.runtime.access import Caller, Open, Scope
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.words import Segment, Word
-from sotto.transports.skynet_frames import END, Captions, parse_frame, sureness, uuid7
-from sotto.transports.skynet_tape import Tape
+from sotto.transports.skynet.frames import END, Captions, parse_frame, sureness, uuid7
+from sotto.transports.skynet.tape import Tape
 from tests.digits import monologue, orders, spoken
 from tests.serving import Served, serving, watched
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le

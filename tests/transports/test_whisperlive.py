@@ -22,8 +22,8 @@ from sotto.app.setting_sources import Flag
 from sotto.errors import BadOption, EngineFailed, ModelNotReady, Overloaded
 from sotto.transcript.events import Committed, Event, Final, Partial
 from sotto.transcript.words import Segment, Word
-from sotto.transports.whisperlive import Options, parse_options, refusal, uid_of
-from sotto.transports.whisperlive_segments import MAX_LAST, Segments
+from sotto.transports.whisperlive.dialect import Options, parse_options, refusal, uid_of
+from sotto.transports.whisperlive.segments import MAX_LAST, Segments
 from tests.serving import Served, guarded, watched
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
 

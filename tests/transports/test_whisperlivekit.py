@@ -21,8 +21,8 @@ from sotto.app.setting_sources import Flag
 from sotto.errors import BadOption
 from sotto.transcript.events import Committed, Event, Final, Partial
 from sotto.transcript.words import Segment, Word
-from sotto.transports.whisperlivekit import parse_parameters
-from sotto.transports.whisperlivekit_lines import MAX_LINES, Board
+from sotto.transports.whisperlivekit.dialect import parse_parameters
+from sotto.transports.whisperlivekit.lines import MAX_LINES, Board
 from tests.serving import Served, guarded, watched
 from tests.speech import CLIP, CLIP_TEXT, encoded, pcm_s16le
 

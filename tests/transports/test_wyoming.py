@@ -34,9 +34,9 @@ from sotto.runtime.models import ModelState, ModelStatus
 from sotto.runtime.service import Service
 from sotto.transcript.options import DecodeOptions
 from sotto.transports.tcp import TcpPeer
-from sotto.transports.wyoming import WyomingDialect
-from sotto.transports.wyoming_shapes import Sound, Transcribe, info, parse
-from sotto.transports.wyoming_wire import (
+from sotto.transports.wyoming.dialect import WyomingDialect
+from sotto.transports.wyoming.shapes import Sound, Transcribe, info, parse
+from sotto.transports.wyoming.wire import (
     MAX_DATA,
     MAX_HEADER,
     MAX_PAYLOAD,

@@ -12,23 +12,17 @@ from sotto.app.setting_groups import ServerSettings
 from sotto.clock import Clock
 from sotto.runtime.access import Access
 from sotto.runtime.service import Service
-from sotto.transports import (
-    deepgram,
-    deepgram_rest,
-    hush,
-    mel,
-    openai_rest,
-    realtime,
-    realtime_rest,
-    skynet,
-    stream,
-    transcribe_rest,
-    vosk,
-    whisperlive,
-    whisperlivekit,
-)
+from sotto.transports import hush, mel, stream, transcribe_rest, vosk
+from sotto.transports.deepgram import dialect as deepgram
+from sotto.transports.deepgram import rest as deepgram_rest
 from sotto.transports.dialect import SocketDialect
-from sotto.transports.realtime_secrets import Secrets
+from sotto.transports.openai import rest as openai_rest
+from sotto.transports.realtime import dialect as realtime
+from sotto.transports.realtime import rest as realtime_rest
+from sotto.transports.realtime.secrets import Secrets
+from sotto.transports.skynet import dialect as skynet
+from sotto.transports.whisperlive import dialect as whisperlive
+from sotto.transports.whisperlivekit import dialect as whisperlivekit
 
 Made = TypeVar("Made")
 

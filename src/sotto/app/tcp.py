@@ -16,7 +16,7 @@ from sotto.app.settings import Settings
 from sotto.runtime.access import Access, Scope
 from sotto.runtime.service import Service
 from sotto.transports.tcp import TcpPeer
-from sotto.transports.wyoming import NAME, WyomingDialect
+from sotto.transports.wyoming.dialect import NAME, WyomingDialect
 
 log = logging.getLogger(__name__)
 

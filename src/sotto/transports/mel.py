@@ -15,8 +15,8 @@ from sotto.runtime.picture import MAX_BYTES, see
 from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.options import Task
 from sotto.transports.forms import OneFileForm, file_request
-from sotto.transports.openai_answers import Shape, shape, transcription
-from sotto.transports.openai_models import local_name
+from sotto.transports.openai.answers import Shape, shape, transcription
+from sotto.transports.openai.models import local_name
 from sotto.transports.waiting import while_awaited
 
 NAME = "mel"

@@ -20,8 +20,8 @@ from sotto.runtime.intake import Message
 from sotto.runtime.service import Service, Stream, StreamRequest
 from sotto.transcript.events import Committed, Event
 from sotto.transports.tcp import TcpPeer
-from sotto.transports.wyoming_shapes import Sound, Transcribe, info, parse
-from sotto.transports.wyoming_wire import MAX_PAYLOAD, EventParser, WireEvent, pack
+from sotto.transports.wyoming.shapes import Sound, Transcribe, info, parse
+from sotto.transports.wyoming.wire import MAX_PAYLOAD, EventParser, WireEvent, pack
 
 NAME = "wyoming"
 

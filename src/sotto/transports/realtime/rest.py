@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sotto.errors import BadOption, TooLarge
 from sotto.runtime.access import Access, Secret
 from sotto.runtime.service import Service
-from sotto.transports.realtime_call import made_up
-from sotto.transports.realtime_events import Json, parse_object
-from sotto.transports.realtime_secrets import Secrets, Wanted
-from sotto.transports.realtime_session import MAX_CHARACTERS, SessionType, new_session
+from sotto.transports.realtime.call import made_up
+from sotto.transports.realtime.events import Json, parse_object
+from sotto.transports.realtime.secrets import Secrets, Wanted
+from sotto.transports.realtime.session import MAX_CHARACTERS, SessionType, new_session
 
 MAX_BODY = 2 * MAX_CHARACTERS
 """Bytes."""

@@ -15,7 +15,7 @@ from sotto.errors import BadAudio, BadOption, ModelNotReady, ProtocolViolation
 from sotto.runtime.models import ModelState, ModelStatus
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions
-from sotto.transports.wyoming_wire import Json, WireEvent
+from sotto.transports.wyoming.wire import Json, WireEvent
 
 MAX_HOTWORDS = 1_000
 """Characters."""

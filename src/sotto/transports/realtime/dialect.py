@@ -13,11 +13,11 @@ from sotto.errors import SottoError
 from sotto.runtime.service import Service
 from sotto.transports.dialect import SocketDialect
 from sotto.transports.peer import Peer
-from sotto.transports.realtime_call import SESSION_SECONDS, Call, made_up, stamped
-from sotto.transports.realtime_events import Json, Shape, Update, error_event, no_conversation
-from sotto.transports.realtime_listening import Listening
-from sotto.transports.realtime_secrets import Secrets
-from sotto.transports.realtime_session import RealtimeSession, SessionType, new_session
+from sotto.transports.realtime.call import SESSION_SECONDS, Call, made_up, stamped
+from sotto.transports.realtime.events import Json, Shape, Update, error_event, no_conversation
+from sotto.transports.realtime.listening import Listening
+from sotto.transports.realtime.secrets import Secrets
+from sotto.transports.realtime.session import RealtimeSession, SessionType, new_session
 
 NAME = "realtime"
 PATH = "/v1/realtime"

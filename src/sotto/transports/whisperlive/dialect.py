@@ -20,7 +20,7 @@ from sotto.transcript.languages import parse_language
 from sotto.transcript.options import Task, one_of
 from sotto.transports.dialect import SocketDialect
 from sotto.transports.peer import Peer
-from sotto.transports.whisperlive_segments import Segments
+from sotto.transports.whisperlive.segments import Segments
 
 NAME = "whisperlive"
 PATH = "/ws"

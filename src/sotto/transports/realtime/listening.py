@@ -14,8 +14,8 @@ from sotto.errors import BadAudio, BadOption
 from sotto.runtime.intake import Message
 from sotto.runtime.service import Stream, StreamRequest
 from sotto.transcript.events import Event
-from sotto.transports.realtime_call import Call, made_up
-from sotto.transports.realtime_events import (
+from sotto.transports.realtime.call import Call, made_up
+from sotto.transports.realtime.events import (
     Append,
     Clear,
     ClientEvent,
@@ -26,8 +26,8 @@ from sotto.transports.realtime_events import (
     failed,
     no_conversation,
 )
-from sotto.transports.realtime_session import SessionType
-from sotto.transports.realtime_turns import new_turns
+from sotto.transports.realtime.session import SessionType
+from sotto.transports.realtime.turns import new_turns
 
 LEAST_COMMIT = FRAMES_PER_SECOND // 10
 """Frames; OpenAI refuses to commit less."""

@@ -16,10 +16,10 @@ from sotto.runtime.intake import Message
 from sotto.runtime.runner import Flush
 from sotto.runtime.service import Stream
 from sotto.transcript.events import Event
-from sotto.transports.deepgram_errors import NoSound
-from sotto.transports.deepgram_results import About, Channel, Style, metadata
-from sotto.transports.deepgram_shapes import Command, Query, Told, parse_message
-from sotto.transports.deepgram_sound import Splitter
+from sotto.transports.deepgram.errors import NoSound
+from sotto.transports.deepgram.results import About, Channel, Style, metadata
+from sotto.transports.deepgram.shapes import Command, Query, Told, parse_message
+from sotto.transports.deepgram.sound import Splitter
 from sotto.transports.peer import Peer
 
 Json: TypeAlias = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from sotto.errors import BadOption
 from sotto.runtime.service import Service
 from sotto.transports.peer import Peer
-from sotto.transports.realtime_events import (
+from sotto.transports.realtime.events import (
     BadEvent,
     ClientEvent,
     Json,
@@ -20,7 +20,7 @@ from sotto.transports.realtime_events import (
     no_conversation,
     parse_event,
 )
-from sotto.transports.realtime_session import RealtimeSession, SessionType
+from sotto.transports.realtime.session import RealtimeSession, SessionType
 
 SESSION_SECONDS = 24 * 3600
 """After which a session is over; its client may begin another. OpenAI's last an hour."""

@@ -16,7 +16,7 @@ from sotto.transcript.languages import parse_language
 from sotto.transcript.options import one_of
 from sotto.transports.dialect import SocketDialect
 from sotto.transports.peer import Peer
-from sotto.transports.whisperlivekit_lines import Board
+from sotto.transports.whisperlivekit.lines import Board
 
 NAME = "whisperlivekit"
 PATH = "/asr"

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from sotto.errors import SottoError
 from sotto.runtime.service import Service, Stream
 from sotto.transcript.options import DecodeOptions, PolicyName
-from sotto.transports.deepgram_errors import error_message, fault_of, refusal
-from sotto.transports.deepgram_lines import Conversation
-from sotto.transports.deepgram_results import About
-from sotto.transports.deepgram_shapes import PATH, Query, parse_query
+from sotto.transports.deepgram.errors import error_message, fault_of, refusal
+from sotto.transports.deepgram.lines import Conversation
+from sotto.transports.deepgram.results import About
+from sotto.transports.deepgram.shapes import PATH, Query, parse_query
 from sotto.transports.dialect import SocketDialect, token_of
 from sotto.transports.peer import Peer
 

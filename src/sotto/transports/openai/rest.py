@@ -12,9 +12,9 @@ from sotto.runtime.models import AUTO, ModelState, ModelStatus
 from sotto.runtime.service import FileRequest, Service
 from sotto.transcript.options import Task
 from sotto.transports.forms import OneFileForm, file_request, hear_upload, transcribe_upload
-from sotto.transports.openai_answers import Shape, shape, transcription, translation
-from sotto.transports.openai_models import local_name
-from sotto.transports.openai_sse import event_stream
+from sotto.transports.openai.answers import Shape, shape, transcription, translation
+from sotto.transports.openai.models import local_name
+from sotto.transports.openai.sse import event_stream
 
 NAME = "openai"
 

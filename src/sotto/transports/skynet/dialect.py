@@ -55,8 +55,8 @@ from sotto.transcript.events import Event
 from sotto.transcript.options import StreamOptions
 from sotto.transports.dialect import SocketDialect
 from sotto.transports.peer import Peer
-from sotto.transports.skynet_frames import END, Captions, Frame, parse_frame
-from sotto.transports.skynet_tape import Tape
+from sotto.transports.skynet.frames import END, Captions, Frame, parse_frame
+from sotto.transports.skynet.tape import Tape
 
 log = logging.getLogger(__name__)
 

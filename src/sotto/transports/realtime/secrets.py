@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sotto.clock import Clock
 from sotto.errors import Overloaded
 from sotto.runtime.access import Secret
-from sotto.transports.realtime_events import Json
+from sotto.transports.realtime.events import Json
 
 MOST = 2_000
 """Secrets that carry a session, at once; each may be as long as a session is."""

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sotto.errors import Gone, SottoError
 from sotto.transcript.words import Segment, Transcript
-from sotto.transports.openai_answers import delta_event, done_event, error_event, to_json
+from sotto.transports.openai.answers import delta_event, done_event, error_event, to_json
 
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 """The second keeps nginx from collecting events."""

@@ -13,7 +13,7 @@ from sotto.errors import ProtocolViolation, UnknownLanguage
 from sotto.transcript.events import Committed, Event, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.languages import parse_language
 from sotto.transcript.words import Word, join
-from sotto.transports.skynet_tape import Tape
+from sotto.transports.skynet.tape import Tape
 
 HEADER_BYTES = 60
 PADDING = "\0 "

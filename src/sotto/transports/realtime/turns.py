@@ -15,7 +15,7 @@ from typing import ClassVar, TypeAlias
 from sotto.audio.format import FRAMES_PER_SECOND
 from sotto.transcript.events import Committed, Event, Final, SpeechEnded, SpeechStarted
 from sotto.transcript.words import Word
-from sotto.transports.realtime_events import (
+from sotto.transports.realtime.events import (
     Json,
     committed,
     completed,
@@ -23,8 +23,8 @@ from sotto.transports.realtime_events import (
     speech_started,
     speech_stopped,
 )
-from sotto.transports.realtime_items import Item
-from sotto.transports.realtime_session import RealtimeSession
+from sotto.transports.realtime.items import Item
+from sotto.transports.realtime.session import RealtimeSession
 
 MakeId: TypeAlias = Callable[[], str]
 

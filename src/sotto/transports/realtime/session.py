@@ -17,9 +17,9 @@ from sotto.errors import BadOption
 from sotto.runtime.service import Service, StreamRequest
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, StreamOptions
-from sotto.transports.openai_models import local_name
-from sotto.transports.realtime_events import Json, Shape
-from sotto.transports.realtime_shapes import (
+from sotto.transports.openai.models import local_name
+from sotto.transports.realtime.events import Json, Shape
+from sotto.transports.realtime.shapes import (
     OPENAIS_RATE,
     filled,
     from_beta,

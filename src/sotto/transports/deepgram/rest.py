@@ -21,11 +21,11 @@ from sotto.audio.format import PcmFormat, frames
 from sotto.errors import BadOption, Gone, SottoError
 from sotto.runtime.models import AUTO, ModelState
 from sotto.runtime.service import FileRequest, Service
-from sotto.transports.deepgram_errors import fault_of, refusal
-from sotto.transports.deepgram_files import Layout, results
-from sotto.transports.deepgram_results import About, metadata
-from sotto.transports.deepgram_shapes import PATH, Query, parse_query
-from sotto.transports.deepgram_sound import Splitter, wav_header
+from sotto.transports.deepgram.errors import fault_of, refusal
+from sotto.transports.deepgram.files import Layout, results
+from sotto.transports.deepgram.results import About, metadata
+from sotto.transports.deepgram.shapes import PATH, Query, parse_query
+from sotto.transports.deepgram.sound import Splitter, wav_header
 from sotto.transports.forms import transcribe_upload
 
 IN_MEMORY = 1 << 20

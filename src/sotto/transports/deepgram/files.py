@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from sotto.audio.format import seconds
 from sotto.transcript.words import Transcript, Word, join
-from sotto.transports.deepgram_results import alternative
+from sotto.transports.deepgram.results import alternative
 
 Json: TypeAlias = dict[str, Any]
 

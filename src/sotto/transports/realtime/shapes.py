@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sotto.errors import BadOption
-from sotto.transports.realtime_events import Json, Shape
+from sotto.transports.realtime.events import Json, Shape
 
 OPENAIS_RATE = 24_000
 """Samples a second of `audio/pcm` where it says none."""

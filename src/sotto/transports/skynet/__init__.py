@@ -1,0 +1,1 @@
+"""Skynet's streaming-whisper, for Jitsi."""

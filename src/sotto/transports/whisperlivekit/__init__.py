@@ -1,0 +1,1 @@
+"""WhisperLiveKit's dialect."""
