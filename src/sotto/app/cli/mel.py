@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from sotto.audio.chunk import Mel
 
-HELP = """Make an image of what is said in a file: its spectrogram, without the voice.
+HELP = """Make an image of what is said in a file: its spectrogram, as silent clients send it.
 
 [bold]Examples[/bold]
 
