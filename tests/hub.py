@@ -1,14 +1,12 @@
-"""A stand-in of the hub's HTTP interface on loopback, which takes commits and has data sets.
-
-`tests/plugins/checkpoints/conftest.py` has the one for downloads of models.
-"""
+"""A stand-in of the hub's HTTP interface on loopback: what its clients ask for, and no more."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +21,10 @@ class Repo:
 
     private: bool = False
     files: tuple[str, ...] = ()
+    """Names of those that nobody downloads."""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """Those that are downloaded."""
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Hub:
     datasets: dict[str, dict[str, bytes]] = field(default_factory=dict)
     faults: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By the beginning of a path: a status, and what is said of it."""
+    cut: set[str] = field(default_factory=set)
+    """Names of files of which only the first half comes."""
     commits: list[Commit] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Requests, as `METHOD /path`."""
@@ -50,6 +54,12 @@ class Hub:
     def writes(self) -> list[str]:
         """Requests that are no questions."""
         return [line for line in self.asked if not line.startswith(("GET ", "HEAD "))]
+
+    @property
+    def sent(self) -> list[str]:
+        """Names of the files that were downloaded, in order."""
+        gets = [line for line in self.asked if line.startswith("GET ") and "/resolve/" in line]
+        return [line.rsplit("/", 1)[1] for line in gets]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,11 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
         for beginning, (status, said) in self.hub.faults.items():
             if path.startswith(beginning):
                 return self._json(status, {"error": said}, {"X-Error-Message": said})
-        match path.strip("/").split("/"):
+        return self._route(path.strip("/").split("/"), body)
+
+    def _route(self, path: list[str], body: bytes) -> None:
+        match path:
             case ["api", "whoami-v2"]:
-                if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-                    return self._json(401, {"error": "Invalid username or password."})
-                return self._json(200, {"name": "ann", "orgs": [{"name": "choir"}]})
+                return self._who()
             case ["api", "repos", "create"]:
                 return self._create(json.loads(body))
             case ["api", "validate-yaml"]:
@@ -89,9 +100,21 @@ class _Handler(BaseHTTPRequestHandler):
             case ["api", "datasets", owner, name, *rest]:
                 return self._dataset(f"{owner}/{name}", rest)
             case ["datasets", owner, name, "resolve", _, *rest]:
-                return self._file(self.hub.datasets[f"{owner}/{name}"].get("/".join(rest)))
+                return self._file(self.hub.datasets[f"{owner}/{name}"], "/".join(rest))
+            case [owner, name, "resolve", revision, *rest]:
+                return self._download(f"{owner}/{name}", revision, "/".join(rest))
             case _:
                 return self._missing("RepoNotFound")
+
+    def _who(self) -> None:
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self._json(401, {"error": "Invalid username or password."})
+        return self._json(200, {"name": "ann", "orgs": [{"name": "choir"}]})
+
+    def _download(self, id_: str, revision: str, file: str) -> None:
+        if revision != REVISION:  # files of one download must be of one revision
+            return self._missing("RevisionNotFound")
+        return self._file(self.hub.models[id_].contents, file)
 
     def _create(self, asked: dict[str, str]) -> None:
         id_ = f"{asked['organization']}/{asked['name']}"
@@ -103,11 +126,14 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self.hub.models.get(id_)
         if repo is None:
             return self._missing("RepoNotFound")
+        if repo.gated:
+            return self._json(403, {"error": "Gated"}, {"X-Error-Code": "GatedRepo"})
         match rest:
             case []:
-                siblings = [{"rfilename": name} for name in repo.files]
+                files = dict.fromkeys(repo.files, b"") | repo.contents
+                siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
                 about = {"id": id_, "private": repo.private, "siblings": siblings}
-                return self._json(200, about)
+                return self._json(200, about | {"sha": REVISION})
             case ["preupload", "main"]:
                 files = [
                     {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
@@ -143,9 +169,12 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         return self._json(200, [*folders, *about])
 
-    def _file(self, content: bytes | None) -> None:
+    def _file(self, files: Mapping[str, bytes], name: str) -> None:
+        content = files.get(name)
         if content is None:
             return self._missing("EntryNotFound")
+        if name in self.hub.cut and self.command == "GET":
+            return self._half(content)
         asked = self.headers.get("Range")
         first, last = 0, len(content) - 1
         if asked is not None:
@@ -153,8 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             first, last = int(begin), min(int(end or last), last)
         part = content[first : last + 1]
         self.send_response(200 if asked is None else 206)
-        self.send_header("ETag", '"0"')
-        self.send_header("X-Repo-Commit", REVISION)
+        self._describe(content)
         self.send_header("Content-Length", str(len(part)))
         if asked is not None:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
@@ -162,6 +190,18 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(part)
         return None
+
+    def _half(self, content: bytes) -> None:
+        """Of no said length, as behind a proxy: its end is the connection's."""
+        self.send_response(200)
+        self._describe(content)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+
+    def _describe(self, content: bytes) -> None:
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", REVISION)
 
     def _missing(self, code: str) -> None:
         self._json(404, {"error": code}, {"X-Error-Code": code, "X-Repo-Commit": REVISION})

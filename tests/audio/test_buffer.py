@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.buffer import FrameBuffer
@@ -13,6 +13,7 @@ FRAMES = np.arange(1_000, dtype=np.float32)
 WHOLE = MelChunk(0, np.repeat(FRAMES[:, None], 3, axis=1), FRAMES / 1_000)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 200), st.integers(0, 300)), max_size=12))
 def test_what_is_not_forgotten_stays_as_it_was(steps: list[tuple[int, int]]) -> None:
     buffer, kept = FrameBuffer(3), 0

@@ -6,7 +6,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.format import Encoding, PcmFormat, PcmReader, Samples, exact_div
@@ -28,6 +28,7 @@ def read(pcm: PcmFormat, data: bytes, cuts: list[int]) -> Samples:
     return np.concatenate(parts)
 
 
+@settings(deadline=None)
 @given(pcm=FORMATS, n=st.integers(0, 50), cuts=st.lists(st.integers(0), max_size=12))
 def test_bytes_may_be_cut_anywhere(pcm: PcmFormat, n: int, cuts: list[int]) -> None:
     sound = np.random.default_rng(n).uniform(-1, 1, (n, pcm.channels))
@@ -52,6 +53,7 @@ def test_16_bit_samples_reach_from_minus_one_to_almost_one() -> None:
     np.testing.assert_array_equal(read(PcmFormat(), data, []), expected)
 
 
+@settings(deadline=None)
 @given(pcm=FORMATS, n=st.integers(0, 9), extra=st.integers(1, 19))
 def test_half_a_sample_at_the_end_is_an_error(pcm: PcmFormat, n: int, extra: int) -> None:
     extra %= pcm.bytes_per_frame

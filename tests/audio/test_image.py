@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.image import MAX_BYTES, MAX_FRAMES, make_image, parse_image
@@ -49,6 +49,7 @@ MELS = st.tuples(st.integers(1, 60), st.sampled_from([80, 128]), st.integers(0, 
 )
 
 
+@settings(deadline=None)
 @given(mel=MELS)
 def test_what_is_written_is_read(mel: np.ndarray) -> None:
     back = parse_image(make_image(mel))
@@ -113,6 +114,7 @@ def test_what_is_no_image_is_refused(data: bytes, words: str) -> None:
     assert words in told.value.message
 
 
+@settings(deadline=None)
 @given(
     head=st.one_of(st.just(HEAD + RANGE), st.binary(max_size=40)),
     at=st.integers(0, 25),

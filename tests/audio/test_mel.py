@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.chunk import Mel
@@ -54,6 +54,7 @@ def test_features_equal_those_of_whisper(n_mels: int, cuts: tuple[int, ...]) -> 
     np.testing.assert_allclose(features, expected, rtol=0, atol=1e-4)
 
 
+@settings(deadline=None)
 @given(
     cuts=st.lists(st.integers(0, len(SOUND)), max_size=30).map(tuple),
     length=st.integers(0, len(SOUND)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.format import SAMPLE_RATE, Samples
@@ -20,6 +20,7 @@ def tone(hertz: float, rate: int, seconds: float) -> Samples:
     return (0.5 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
 
 
+@settings(deadline=None)
 @given(
     rate=st.sampled_from([4_000, 8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 384_000]),
     cuts=st.lists(st.integers(0, 5_000), max_size=20),

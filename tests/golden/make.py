@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sotto.audio.chunk import Mel
-from sotto.audio.edges import EdgeStream, is_speech, speech_in
+from sotto.audio.chunk import Mel, Speech
+from sotto.audio.edges import EdgeStream, speech_in
 from sotto.audio.format import HOP, MEL_BANDS, SAMPLE_RATE, Samples, exact_div
-from sotto.audio.image import make_image, parse_image
 from sotto.audio.mel import LogMel
+from sotto.audio.mel8 import make_mel8, parse_mel8
 from sotto.audio.resample import Resampler
 from tests.speech import CLIP, pcm_s16le
 
@@ -28,7 +28,8 @@ Array = NDArray[Any]
 FOLDER = Path(__file__).parent / "mel"
 S16 = 32_768
 FAST = 48_000
-RANGE, VALUES = 18, 26  # where they begin in an image
+POSITION = 70_000
+"""Of an image in its stream: more than 16 bits hold."""
 
 SPEECH = slice(16_000, 27_200)
 """Of the clip: 0.7 s."""
@@ -93,45 +94,52 @@ def spectra(made: dict[str, Array]) -> dict[str, Array]:
     return mel | {"short_mel_80": short}
 
 
-def words() -> dict[str, Array]:
-    """Words and pauses as an image: uint8[n, 80]; float32[2]."""
+def message(mel: Mel, *, position: int = 0, speech: Speech | None = None) -> Array:
+    """uint8[n]: one mel8 image."""
+    return np.frombuffer(make_mel8(mel, position=position, speech=speech), np.uint8)
+
+
+def words() -> Array:
+    """Words and pauses as an image."""
     clip = np.frombuffer(pcm_s16le(CLIP).data, "<i2")
-    return image("words", spectrogram(clip[LONG]))
+    return message(spectrogram(clip[LONG]))
 
 
-def image(name: str, mel: Mel) -> dict[str, Array]:
-    """uint8[n, n_mels], and float32[2]: what the bytes 0 and 255 mean."""
-    packed = make_image(mel)
-    values = np.frombuffer(packed, np.uint8, offset=VALUES).reshape(mel.shape[1], -1)
-    meant = np.frombuffer(packed, "<f4", count=2, offset=RANGE)
-    stem = f"{name}_image_{mel.shape[1]}"
-    return {stem: np.ascontiguousarray(values.T), f"{stem}_range": meant}
-
-
-def judged(values: Array, meant: Array) -> dict[str, Array]:
-    """Of an image: float32[n], how probable speech is; uint8[n], whether the rule sees any; and
-    float32[n], how probable speech is while the image grows."""
-    head = make_image(np.zeros(values.shape, np.float32))[:RANGE]
-    mel = parse_image(head + meant.tobytes() + values.T.tobytes())
+def growing(mel: Mel) -> Speech:
+    """float32[n]: how probable speech is in each frame, while the spectrogram grows."""
     stream = EdgeStream(mel.shape[1])
+    return np.concatenate([stream.receive(mel), stream.release()])
+
+
+def encoded(mel: dict[str, Array]) -> dict[str, Array]:
+    """Images of spectra: speech with its probability, a flat one, and a clock that went on."""
+    speech = mel["speech_stream_128"]
     return {
-        "words_speech": speech_in(mel),
-        "words_spoken": is_speech(mel).astype(np.uint8),
-        "words_stream": np.concatenate([stream.receive(mel), stream.release()]),
+        "speech_mel8_128": message(mel["speech_mel_128"], position=POSITION, speech=speech),
+        "silence_mel8_80": message(mel["silence_mel_80"]),
+        "clock_mel8_80": message(np.empty((0, 80), np.float32), position=POSITION),
     }
+
+
+def judged(image: Array) -> dict[str, Array]:
+    """Of an image, float32[n]: how probable speech is, known at once and while it grows."""
+    mel = parse_mel8(image.tobytes()).mel
+    return {"words_speech": speech_in(mel), "words_stream": growing(mel)}
 
 
 def everything() -> dict[str, Array]:
     """All files by name."""
     made = sounds()
     made |= {"speech_48000_at_16000": resampled(made["speech_48000"], FAST)}
-    made |= spectra(made) | words()
-    made |= image("speech", made["speech_mel_128"])
-    return made | judged(made["words_image_80"], made["words_image_80_range"])
+    made |= spectra(made)
+    made |= {"speech_stream_128": growing(made["speech_mel_128"]), "words_mel8_80": words()}
+    return made | encoded(made) | judged(made["words_mel8_80"])
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.glob("*.npy"):
+        path.unlink()
     for name, values in everything().items():
         np.save(FOLDER / f"{name}.npy", values)
     total = sum(path.stat().st_size for path in FOLDER.glob("*.npy"))

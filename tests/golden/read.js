@@ -22,3 +22,14 @@ export function golden(name) {
 export function sound(name) {
   return Float32Array.from(golden(name), (value) => value / 32_768);
 }
+
+/** The values that a mel8 image stands for, as the server reads them. */
+export function pictured(image) {
+  const header = new DataView(image.buffer);
+  const [bands, frames] = [header.getUint16(6, true), header.getUint32(12, true)];
+  const [min, max] = [header.getFloat32(16, true), header.getFloat32(20, true)];
+  const step = (max - min) / 255;
+  return Float32Array.from(image.subarray(24, 24 + frames * bands), (byte) =>
+    byte === 255 ? max : byte * step + min,
+  );
+}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sotto.runtime.container import read_file
-from sotto.runtime.service import FileRequest
+from sotto.runtime.requests import FileRequest
 from tests.listening import listen
 from tests.serving import Served
 from tests.speech import Pcm, manifest, needs_data, pcm_s16le

@@ -218,3 +218,19 @@ async def test_what_was_said_before_a_fault_is_told(server: Served) -> None:
     told = await talk(server, RAW, [SOUND, "nonsense"])
     assert told.text() == CLIP_TEXT
     assert told.messages[-1] == told.error
+
+
+async def test_a_channel_that_fails_ends_the_others_after_their_last_word(
+    server: Served,
+) -> None:
+    clip = np.frombuffer(SOUND, "<i2").astype("<f4") / 32_768
+    broken = clip.copy()
+    broken[-16_000:] = np.nan
+    later = np.zeros((1_000, 2), "<f4").tobytes()
+    query = {"encoding": "linear32", "sample_rate": 16_000, "channels": 2, "multichannel": "true"}
+    whole = np.stack([clip, broken], axis=1).tobytes()
+    told = await talk(server, query, [whole, *[later] * 2_000])
+    assert told.text(0) == CLIP_TEXT
+    assert told.error["description"] == "expected finite pcm_f32le samples, got NaN or infinity"
+    assert told.messages[-1] == told.error
+    assert told.close == (1008, "DATA-0000")

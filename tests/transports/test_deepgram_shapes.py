@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sotto.audio.format import Encoding, PcmFormat, PcmReader
 from sotto.errors import BadAudio, BadOption, ProtocolViolation, SottoError, UnknownModel
 from sotto.runtime.container import read_file
-from sotto.runtime.service import Container
+from sotto.runtime.requests import Container
 from sotto.transcript.events import Committed, Event, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.options import DecodeOptions, PolicyName
 from sotto.transcript.words import Segment, Transcript, Word, join

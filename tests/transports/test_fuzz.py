@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sotto.audio.format import Encoding, PcmFormat, PcmReader, Samples
 from sotto.errors import BadAudio, BadOption, ProtocolViolation, UnknownLanguage
-from sotto.runtime.service import StreamRequest
+from sotto.runtime.requests import StreamRequest
 from sotto.transcript.languages import LANGUAGES, parse_language
 from sotto.transcript.options import DecodeOptions, PolicyName, Task, one_of
 from sotto.transports.stream import Config, parse_command, parse_config

@@ -24,7 +24,8 @@ from sotto.clock import SystemClock
 from sotto.errors import ModelUnavailable, SottoError
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.models import ModelPool, ModelSpec
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transcript.words import Segment, Transcript
 from sotto.transports.forms import MAX_FIELDS
 from sotto.transports.stream import error_to_json

@@ -17,7 +17,7 @@ import pytest
 from sotto.app.build import build_service, running
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
-from sotto.runtime.service import FileRequest
+from sotto.runtime.requests import FileRequest
 from sotto.transcript.options import Task
 from sotto.transcript.words import Segment, Transcript, Word
 from sotto.transports.forms import MAX_HOTWORDS, MAX_PROMPT

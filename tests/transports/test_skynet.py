@@ -7,162 +7,39 @@ import base64
 import contextlib
 import io
 import json
-import re
 import time
 import uuid
 import wave
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sotto.app.settings import load
-from sotto.errors import ProtocolViolation
 from sotto.runtime.access import Caller, Open, Scope
-from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
-from sotto.transcript.words import Segment, Word
-from sotto.transports.skynet.frames import END, Captions, parse_frame, sureness, uuid7
-from sotto.transports.skynet.tape import Tape
+from sotto.transports.skynet.frames import END
 from tests.digits import monologue, orders, spoken
 from tests.serving import Served, serving, watched
-from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
-
-SOUND = pcm_s16le(CLIP).data
-HALF_SECOND = 16_000
-"""Bytes."""
-QUIET = bytes(2 * HALF_SECOND)
-
-
-# ---- clients
-
-
-def jigasi(participant: str, language: str, sound: bytes) -> bytes:
-    """A message byte for byte as Jigasi makes it: a buffer of 60 bytes that begins as zeros."""
-    header = bytearray(60)
-    said = f"{participant}|{language}".encode()
-    header[: len(said)] = said
-    return bytes(header) + sound
-
-
-def page(participant: str, language: str, sound: bytes) -> bytes:
-    """A message as the page of Skynet's demonstration makes it: `padEnd(60, " ")`."""
-    return f"{participant}|{language}".ljust(60).encode() + sound
-
-
-def cut(sound: bytes, size: int = HALF_SECOND) -> list[bytes]:
-    return [sound[at : at + size] for at in range(0, len(sound), size)]
-
-
-def url(server: Served, meeting: str) -> str:
-    return f"ws://{server.host}/streaming-whisper/ws/{meeting}"
-
-
-def new_meeting() -> str:
-    return str(uuid.uuid4())
-
-
-@dataclass
-class Meeting:
-    """What one socket was told."""
-
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    close_code: int | None = None
-    close_reason: str | None = None
-
-    def of(self, participant: str, kind: str = "final") -> list[dict[str, Any]]:
-        return [
-            message
-            for message in self.messages
-            if (message["participant_id"], message["type"]) == (participant, kind)
-        ]
-
-    def text(self, participant: str) -> str:
-        return " ".join(message["text"] for message in self.of(participant))
-
-
-async def hold(
-    server: Served,
-    messages: Iterable[bytes | str],
-    *,
-    meeting: str = "",
-    pace: float = 0.0,
-    **options: Any,
-) -> Meeting:
-    """Send messages, `pace` seconds apart, and take what comes until the server closes."""
-    held = Meeting()
-    async with connect(url(server, meeting or new_meeting()), **options) as socket:
-
-        async def send() -> None:
-            for message in messages:
-                await socket.send(message)
-                await asyncio.sleep(pace)
-
-        sending = asyncio.create_task(send())
-        await read(socket, held)
-        await asyncio.gather(sending, return_exceptions=True)
-    return held
-
-
-async def read(socket: ClientConnection, into: Meeting) -> None:
-    with contextlib.suppress(ConnectionClosed):
-        async for message in socket:
-            assert isinstance(message, str)
-            into.messages.append(json.loads(message))
-    into.close_code, into.close_reason = socket.close_code, socket.close_reason
-
-
-def check(held: Meeting) -> None:
-    """What holds for every message, and for every id."""
-    open_ids: dict[str, str] = {}
-    closed: set[str] = set()
-    for message in held.messages:
-        assert list(message) == ["id", "participant_id", "ts", "text", "audio", "type", "variance"]
-        assert uuid.UUID(message["id"]).version == 7
-        assert type(message["ts"]) is int
-        assert abs(message["ts"] / 1_000 - time.time()) < 120
-        assert type(message["text"]) is str
-        assert message["audio"] == ""
-        assert type(message["variance"]) is float
-        assert 0.0 <= message["variance"] <= 1.0
-        who = message["participant_id"]
-        assert message["id"] not in closed
-        assert open_ids.setdefault(who, message["id"]) == message["id"]
-        if message["type"] == "final":
-            closed.add(open_ids.pop(who))
-        else:
-            assert message["type"] == "interim"
-    assert open_ids == {}, "an interim has no final"
-
-
-async def stored(server: Served, *parts: str) -> str:
-    """The text of a speaker's finals in the store."""
-    segments = await server.service.store.segments("/".join(("skynet", *parts)))
-    return " ".join(segment.text for segment in segments)
-
-
-async def at_rest(server: Served) -> None:
-    """Return once no stream is open."""
-    for _ in range(1_000):
-        if server.service.open_streams == 0:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("a stream stays open")
-
-
-async def eventually(ask: Callable[[], Awaitable[str]], expected: str) -> None:
-    heard = ""
-    for _ in range(1_000):
-        heard = await ask()
-        if heard == expected:
-            return
-        await asyncio.sleep(0.01)
-    assert heard == expected
-
+from tests.speech import CLIP_TEXT
+from tests.transports.skynet_client import (
+    QUIET,
+    Meeting,
+    at_rest,
+    check,
+    eventually,
+    hold,
+    jigasi,
+    new_meeting,
+    page,
+    read,
+    stored,
+    url,
+)
+from tests.transports.socket_talk import HALF_SECOND, SOUND, cut
 
 # ---- words
 
@@ -419,92 +296,25 @@ async def test_one_speaker_too_many_leaves_the_others_alone(server: Served) -> N
     assert held.close_code == 1000
 
 
-# ---- events → messages
-
-A, B, C = (Word(f" {text}", n * 100, n * 100 + 50, 0.5) for n, text in enumerate("abc"))
-
-
-def told(captions: Captions, *events: Any) -> list[tuple[str, str]]:
-    messages = [captions.message(event) for event in events]
-    return [(message["type"], message["text"]) for message in messages if message]
-
-
-def final(number: int, *words: Word) -> Final:
-    return Final(Segment(number, 0, 300, words, "en"))
-
-
-def test_an_interim_shows_all_of_the_open_utterance() -> None:
-    captions = Captions("p", lambda frame: frame * 10)
-    assert told(
-        captions,
-        SpeechStarted(0, 7),
-        Partial(0, (A, B), 200),
-        Committed(0, (A,)),
-        Partial(0, (B,), 250),
-        Partial(0, (B, C), 300),
-        SpeechEnded(0, 300),
-        SpeechStarted(1, 320),
-        Committed(0, (B, C)),
-        final(0, A, B, C),
-        Partial(1, (B,), 400),
-    ) == [
-        ("interim", "a b"),
-        ("interim", "a b c"),
-        ("final", "a b c"),
-        ("interim", "b"),
-    ]
-
-
-def test_an_interim_that_was_nothing_is_taken_back() -> None:
-    captions = Captions("p", lambda frame: frame * 10)
-    shown = told(captions, SpeechStarted(0, 0), Partial(0, (A,), 90), Partial(0, (), 90), final(0))
-    assert shown == [("interim", "a"), ("final", "")]
-    assert told(captions, SpeechStarted(1, 0), SpeechEnded(1, 9), final(1)) == []
-
-
-def test_variance_is_a_float_in_json() -> None:
-    """json-simple parses 1 as a Long, which Jigasi's cast to double does not take."""
-    for words in ([], [replace(A, probability=1)], [A, replace(B, probability=0.0)]):
-        assert re.fullmatch(r"[01]\.\d+", json.dumps(sureness(words)))
-
-
-@given(st.integers(0, 2**48 - 1), st.integers(0, 2**74 - 1))
-def test_an_id_is_of_version_seven(milliseconds: int, randomness: int) -> None:
-    made = uuid.UUID(uuid7(milliseconds, randomness))
-    assert (made.version, made.variant) == (7, uuid.RFC_4122)
-    assert made.int >> 80 == milliseconds
-    assert (made.int >> 64 & 0xFFF) << 62 | made.int & (1 << 62) - 1 == randomness
+def test_finals_carry_their_sound_where_that_is_wanted() -> None:
+    with serving(load(environ={"SOTTO_SERVER__SKYNET_AUDIO": "1"})) as server:
+        held = asyncio.run(
+            hold(server, [*(jigasi("ann", "en", piece) for piece in cut(SOUND)), END])
+        )
+    assert held.text("ann") == CLIP_TEXT
+    place = 0
+    for final in held.of("ann"):
+        with wave.open(io.BytesIO(base64.b64decode(final["audio"], validate=True))) as file:
+            form = (file.getframerate(), file.getsampwidth(), file.getnchannels())
+            samples = file.readframes(file.getnframes())
+        assert form == (16_000, 2, 1)
+        assert len(samples) > 10_000
+        place = SOUND.index(samples, place)
+        assert place % 2 == 0
+    assert all(interim["audio"] == "" for interim in held.of("ann", "interim"))
 
 
 # ---- whatever comes
-
-
-@settings(deadline=None, max_examples=400)
-@given(
-    st.one_of(
-        st.binary(max_size=200),
-        st.text(max_size=70),
-        st.builds(
-            lambda header, sound: header.encode(errors="replace").ljust(60, b"\0") + sound,
-            st.text(max_size=70),
-            st.binary(max_size=50),
-        ),
-        st.builds(jigasi, st.text("ab|ü \0", max_size=10), st.text(max_size=5), st.binary()),
-    )
-)
-@example(b"\x00")
-@example(b"a|" + b"\xf0\x9f" * 29 + b"rest")
-@example(b"a|en|fr".ljust(60, b" "))
-def test_a_message_is_a_frame_or_a_violation(message: bytes | str) -> None:
-    try:
-        frame = parse_frame(message)
-    except ProtocolViolation as error:
-        assert error.message.startswith("expected ")
-    else:
-        assert isinstance(message, bytes)
-        assert message.startswith(frame.participant.encode() + b"|")
-        assert message[60:] == frame.sound
-        assert frame.participant
 
 
 @settings(
@@ -545,42 +355,3 @@ async def test_whatever_is_sent_the_meeting_ends_in_order(
                     for message in messages:
                         await socket.send(message)
         assert records == []
-
-
-def test_finals_carry_their_sound_where_that_is_wanted() -> None:
-    with serving(load(environ={"SOTTO_SERVER__SKYNET_AUDIO": "1"})) as server:
-        held = asyncio.run(
-            hold(server, [*(jigasi("ann", "en", piece) for piece in cut(SOUND)), END])
-        )
-    assert held.text("ann") == CLIP_TEXT
-    place = 0
-    for final in held.of("ann"):
-        with wave.open(io.BytesIO(base64.b64decode(final["audio"], validate=True))) as file:
-            form = (file.getframerate(), file.getsampwidth(), file.getnchannels())
-            samples = file.readframes(file.getnframes())
-        assert form == (16_000, 2, 1)
-        assert len(samples) > 10_000
-        place = SOUND.index(samples, place)
-        assert place % 2 == 0
-    assert all(interim["audio"] == "" for interim in held.of("ann", "interim"))
-
-
-@given(st.lists(st.binary(max_size=900), max_size=12), st.integers(0, 20), st.integers(0, 20))
-def test_a_tape_gives_back_what_was_recorded(pieces: list[bytes], start: int, length: int) -> None:
-    tape = Tape()
-    for piece in pieces:
-        tape.record(piece)
-    with wave.open(io.BytesIO(base64.b64decode(tape.cut(start, start + length)))) as file:
-        found = file.readframes(file.getnframes())
-    expected = b"".join(pieces)[320 * start : 320 * (start + length)]
-    assert found == expected[: len(expected) // 2 * 2]
-
-
-def test_a_tape_keeps_the_newest() -> None:
-    tape = Tape()
-    for number in range(60):
-        tape.record(number.to_bytes() * 32_000)
-    with wave.open(io.BytesIO(base64.b64decode(tape.cut(5_900, 6_000)))) as file:
-        assert file.readframes(file.getnframes()) == bytes([59]) * 32_000
-    with wave.open(io.BytesIO(base64.b64decode(tape.cut(0, 100)))) as file:
-        assert file.getnframes() == 0

@@ -21,7 +21,7 @@ from sotto.app.setting_sources import Flag
 from sotto.errors import BadOption, ProtocolViolation
 from sotto.transcript.words import Segment, Word
 from sotto.transports.vosk import Config, Order, parse_text, result
-from tests.serving import Served, guarded, watched
+from tests.serving import Served, guarded
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
 
 SOUND = pcm_s16le(CLIP).data
@@ -338,13 +338,6 @@ def test_a_text_is_an_order_or_refused(text: str) -> None:
         assert isinstance(item, Config | Order)
         if isinstance(item, Order):
             assert item.value in json.loads(text)
-
-
-@pytest.fixture
-def no_traceback(server: Served) -> Iterator[None]:
-    with watched() as records:
-        yield
-    assert records == []
 
 
 @settings(

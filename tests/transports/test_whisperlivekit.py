@@ -4,158 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from sotto.app.setting_sources import Flag
 from sotto.errors import BadOption
 from sotto.transcript.events import Committed, Event, Final, Partial
-from sotto.transcript.words import Segment, Word
+from sotto.transcript.words import Segment
 from sotto.transports.whisperlivekit.dialect import parse_parameters
 from sotto.transports.whisperlivekit.lines import MAX_LINES, Board
-from tests.serving import Served, guarded, watched
-from tests.speech import CLIP, CLIP_TEXT, encoded, pcm_s16le
-
-SOUND = pcm_s16le(CLIP).data
-PIECE = 16_000
-"""Bytes: half a second, as its test client sends it."""
-END = b""
-
-NUMBERS = {
-    "remaining_time_transcription",
-    "remaining_time_transcription_processing",
-    "remaining_time_transcription_policy",
-    "remaining_time_diarization",
-}
-FULL = {
-    "status",
-    "lines",
-    "buffer_transcription",
-    "buffer_diarization",
-    "buffer_translation",
-    *NUMBERS,
-}
-CLOCK = re.compile(r"(\d+):(\d\d):(\d\d\.\d\d)")
-
-
-def at(clock: str) -> float:
-    """Seconds of a line's time."""
-    found = CLOCK.fullmatch(clock)
-    assert found, clock
-    hours, minutes, seconds = found.groups()
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-@dataclass
-class Client:
-    """What a client knows: in full mode the last update, in diff mode what it put together."""
-
-    config: dict[str, Any] = field(default_factory=dict)
-    updates: list[dict[str, Any]] = field(default_factory=list)
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    seq: int = 0
-    done: bool = False
-    error: str = ""
-    close_code: int | None = None
-
-    def take(self, text: str | bytes) -> None:
-        message = json.loads(text)
-        assert not self.done, "nothing comes after ready_to_stop"
-        match message.get("type"):
-            case "config":
-                assert not self.config
-                self.config = message
-            case "ready_to_stop":
-                self.done = True
-            case "error":
-                self.error = message["error"]
-            case "snapshot" | "diff":
-                self.updates.append(self.put_together(message))
-            case None:
-                assert set(message) == FULL
-                self.updates.append(message)
-            case other:
-                raise AssertionError(other)
-
-    def put_together(self, message: dict[str, Any]) -> dict[str, Any]:
-        """As the documentation tells: drop from the front, append to the end."""
-        self.seq += 1
-        assert message["seq"] == self.seq
-        if message["type"] == "snapshot":
-            assert self.seq == 1
-            self.lines = list(message["lines"])
-        else:
-            assert "lines" not in message
-            del self.lines[: message.get("lines_pruned", 0)]
-            self.lines += message.get("new_lines", [])
-            assert message["n_lines"] == len(self.lines), "it is out of step"
-        told = {key: value for key, value in message.items() if key in FULL}
-        return told | {"lines": list(self.lines)}
-
-    @property
-    def text(self) -> str:
-        """Lines and buffer of the last update, as its test client joins them."""
-        last = self.updates[-1]
-        parts = [line["text"] for line in last["lines"] if line["text"]]
-        return " ".join([*parts, *filter(None, [last["buffer_transcription"]])])
-
-
-def check(client: Client, mode: str = "full") -> None:
-    """What holds for every stream that ends well."""
-    assert client.config == {"type": "config", "useAudioWorklet": True, "mode": mode}
-    assert client.done
-    assert client.close_code == 1000
-    assert client.updates
-    for update in client.updates:
-        assert set(update) == FULL
-        assert all(isinstance(update[name], float) and update[name] >= 0 for name in NUMBERS)
-        something = bool(update["lines"] or update["buffer_transcription"])
-        assert update["status"] == ("active_transcription" if something else "no_audio_detected")
-        for line in update["lines"]:
-            assert isinstance(line["speaker"], int)
-            assert at(line["start"]) <= at(line["end"])
-        for before, after in pairwise(update["lines"]):
-            assert at(before["end"]) <= at(after["start"])
-
-
-def pieces(sound: bytes = SOUND, size: int = PIECE) -> list[bytes]:
-    return [sound[start : start + size] for start in range(0, len(sound), size)]
-
-
-def url(server: Served, query: str = "") -> str:
-    return f"ws://{server.host}/asr{query}"
-
-
-async def talk(server: Served, query: str, messages: Iterable[str | bytes]) -> Client:
-    """Wait for the configuration, send sound, and take what comes until the server closes."""
-    client = Client()
-    async with connect(url(server, query), max_size=None) as socket:
-        try:
-            client.take(await socket.recv())
-            sending = asyncio.create_task(send(socket, messages))
-            async for message in socket:
-                client.take(message)
-            await asyncio.gather(sending, return_exceptions=True)
-        except ConnectionClosed:
-            pass
-        client.close_code = socket.close_code
-    return client
-
-
-async def send(socket: ClientConnection, messages: Iterable[str | bytes]) -> None:
-    for message in messages:
-        await socket.send(message)
-
+from tests.serving import Served
+from tests.speech import CLIP_TEXT, encoded
+from tests.transports.socket_talk import SOUND, TEXTS, cut, send, word
+from tests.transports.whisperlivekit_client import END, Client, at, check, talk, url
 
 # ---- a stream
 
@@ -165,7 +31,7 @@ async def send(socket: ClientConnection, messages: Iterable[str | bytes]) -> Non
     [("", "full"), ("?mode=full&language=en", "full"), ("?mode=diff", "diff")],
 )
 async def test_every_word_and_the_last(server: Served, query: str, mode: str) -> None:
-    client = await talk(server, query, [*pieces(), END])
+    client = await talk(server, query, [*cut(), END])
     check(client, mode)
     assert client.text == CLIP_TEXT
     last = client.updates[-1]
@@ -176,8 +42,8 @@ async def test_every_word_and_the_last(server: Served, query: str, mode: str) ->
 
 
 async def test_lines_say_the_language_where_it_was_not_named(server: Served) -> None:
-    unnamed = await talk(server, "?language=auto", [*pieces(), END])
-    named = await talk(server, "?language=en", [*pieces(), END])
+    unnamed = await talk(server, "?language=auto", [*cut(), END])
+    named = await talk(server, "?language=en", [*cut(), END])
     assert {line["detected_language"] for line in unnamed.updates[-1]["lines"]} == {"en"}
     assert all("detected_language" not in line for line in named.updates[-1]["lines"])
 
@@ -186,7 +52,7 @@ async def test_words_come_while_the_clip_still_plays(server: Served) -> None:
     client = Client()
     async with connect(url(server)) as socket:
         client.take(await socket.recv())
-        await send(socket, pieces()[:6])
+        await send(socket, cut()[:6])
         while not client.updates:
             client.take(await socket.recv())
         assert client.text.strip() == "nine"
@@ -194,7 +60,7 @@ async def test_words_come_while_the_clip_still_plays(server: Served) -> None:
 
 @pytest.mark.parametrize("query", ["", "?mode=diff"])
 async def test_a_line_of_a_diff_never_changes(server: Served, query: str) -> None:
-    client = await talk(server, query, [*pieces(), END])
+    client = await talk(server, query, [*cut(), END])
     for before, after in pairwise(client.updates):
         kept = after["lines"][: len(before["lines"])]
         if query:
@@ -208,7 +74,7 @@ async def test_a_container_is_heard_though_raw_samples_were_asked_for(
     server: Served, name: str
 ) -> None:
     data = encoded(name, "libopus", 48_000, "s16")
-    client = await talk(server, "", [*pieces(data, 1_000), END])
+    client = await talk(server, "", [*cut(data, 1_000), END])
     check(client)
     assert client.text.split()[:2] == ["nine", "two"]
     assert client.text.split()[-1] == "one"
@@ -219,7 +85,7 @@ async def test_sound_that_stops_coming_becomes_a_line(server: Served) -> None:
     client = Client()
     async with connect(url(server, "?mode=diff")) as socket:
         client.take(await socket.recv())
-        await send(socket, pieces(SOUND[: int(6.3 * 32_000)]))
+        await send(socket, cut(SOUND[: int(6.3 * 32_000)]))
         async with asyncio.timeout(10):
             while " ".join(line["text"] for line in client.lines) != CLIP_TEXT:
                 client.take(await socket.recv())
@@ -259,14 +125,6 @@ async def test_what_came_before_half_a_sample_is_told(server: Served) -> None:
     assert "whole samples of 2 bytes" in client.error
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str]]:
-    """A server that asks for a key, with room for one stream; and a key."""
-    folder: Path = tmp_path_factory.mktemp("keys")
-    with guarded(folder, Flag("--max-sessions", "server.max_sessions", 1)) as (served, key):
-        yield served, key
-
-
 @pytest.mark.parametrize("query", ["", "?token=sk-sotto-wrong"])
 async def test_who_has_no_token_is_let_in_and_shown_out(
     full: tuple[Served, str], query: str
@@ -288,15 +146,13 @@ async def test_one_too_many_is_told_so_and_the_next_one_is_not(full: tuple[Serve
         await first.send(END)
         async for _ in first:
             pass
-    opus = encoded("webm", "libopus", 48_000, "s16")  # it takes the one place twice, in turn
+    opus = encoded(
+        "webm", "libopus", 48_000, "s16"
+    )  # whose kind is found out in the one place that there is
     check(await talk(served, query, [opus, END]))
 
 
 # ---- lines of events
-
-
-def word(text: str, start: int, end: int) -> Word:
-    return Word(text, start, end, 0.9)
 
 
 def final(number: int, start: int, end: int, text: str = " one") -> Final:
@@ -371,16 +227,8 @@ def test_parameters_are_some_or_a_bad_option(query: dict[str, str]) -> None:
         assert parameters.mode == query.get("mode", "full")
 
 
-@pytest.fixture
-def no_traceback(server: Served) -> Iterator[None]:
-    with watched() as records:
-        yield
-    assert records == []
-
-
 SAMPLES = st.one_of(st.binary(max_size=300), st.sampled_from([SOUND[:9_001], SOUND[40_000:]]))
 CONTAINERS = st.sampled_from([b"OggS" * 9, b"\x1aE\xdf\xa3" * 40])
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
 
 
 @settings(

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HOP, LogMel, MEL_BANDS } from "../../src/sotto/web/mel/log_mel.js";
+import { HOP, LogMel, MEL_BANDS, normalize } from "../../src/sotto/web/mel/log_mel.js";
 import { BINS, N_FFT, PowerSpectrum } from "../../src/sotto/web/mel/power_spectrum.js";
-import { normalize } from "../../src/sotto/web/mel/quantize.js";
 import { golden, sound } from "../golden/read.js";
 import { inPieces, largestDifference, noise } from "../golden/sounds.js";
 
@@ -109,4 +108,12 @@ test("bands that no checkpoint has are refused", () => {
     name: "RangeError",
     message: "expected 80 or 128 bands, got 64",
   });
+});
+
+test("what lies 80 dB below the loudest is lost", () => {
+  assert.deepEqual(normalize(Float32Array.of(-10, 1)), Float32Array.of(-0.75, 1.25));
+});
+
+test("no frames are normalized to none", () => {
+  assert.equal(normalize(new Float32Array(0)).length, 0);
 });

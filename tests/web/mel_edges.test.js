@@ -6,21 +6,20 @@ import {
   EdgeStream,
   LOOK_AHEAD,
   MAJORITY,
-  isSpeech,
   speechIn,
 } from "../../src/sotto/web/mel/edges.js";
-import { dequantize } from "../../src/sotto/web/mel/quantize.js";
-import { golden } from "../golden/read.js";
+import { golden, pictured } from "../golden/read.js";
 
 const BANDS = 80;
 const QUIET = -6;
 /** One frame's jump of 0.25 normalized, whose gradient is 1. */
 const STEP = 1;
 
-function words() {
-  const [low, high] = golden("words_image_80_range");
-  return dequantize({ bytes: golden("words_image_80"), low, high });
-}
+const words = () => pictured(golden("words_mel8_80"));
+
+/** Whether each frame is one of speech. */
+const isSpeech = (mel, options = EDGE_OPTIONS) =>
+  Array.from(speechIn(mel, BANDS, options), (value) => value >= MAJORITY);
 
 /** Every other pair of frames is louder, in so many bands from the tenth on. */
 function stripes(frames, bands, from = 0, end = frames) {
@@ -34,13 +33,15 @@ function stripes(frames, bands, from = 0, end = frames) {
 
 test("words and pauses are judged as the server judges them", () => {
   assert.deepEqual(speechIn(words(), BANDS), golden("words_speech"));
-  assert.deepEqual(isSpeech(words(), BANDS).map(Number), [...golden("words_spoken")]);
+  const stream = new EdgeStream(128);
+  const growing = [...stream.receive(golden("speech_mel_128")), ...stream.release()];
+  assert.deepEqual(Float32Array.from(growing), golden("speech_stream_128"));
 });
 
 test("enough bands are speech and two less are not", () => {
   // of the outermost bands of a stripe only three quarters of the gradient are along time
-  assert.ok(isSpeech(stripes(60, 13), BANDS).every(Boolean));
-  assert.ok(!isSpeech(stripes(60, 10), BANDS).some(Boolean));
+  assert.ok(isSpeech(stripes(60, 13)).every(Boolean));
+  assert.ok(!isSpeech(stripes(60, 10)).some(Boolean));
 });
 
 test("the lowest bands count only where they are asked for", () => {
@@ -48,8 +49,8 @@ test("the lowest bands count only where they are asked for", () => {
   for (let frame = 0; frame < 60; frame += 1) {
     if (Math.floor(frame / 2) % 2 === 1) mel.fill(QUIET + STEP, frame * BANDS, frame * BANDS + 12);
   }
-  assert.ok(!isSpeech(mel, BANDS).some(Boolean));
-  assert.ok(isSpeech(mel, BANDS, { ...EDGE_OPTIONS, minMel: 0 }).some(Boolean));
+  assert.ok(!isSpeech(mel).some(Boolean));
+  assert.ok(isSpeech(mel, { ...EDGE_OPTIONS, minMel: 0 }).some(Boolean));
 });
 
 test("speech has its place", () => {
@@ -61,7 +62,7 @@ test("speech has its place", () => {
 test("a click is no speech", () => {
   const mel = new Float32Array(60 * BANDS).fill(QUIET);
   mel.fill(QUIET + 4 * STEP, 30 * BANDS, 31 * BANDS);
-  assert.ok(!isSpeech(mel, BANDS).some(Boolean));
+  assert.ok(!isSpeech(mel).some(Boolean));
 });
 
 test("short windows have an answer", () => {
@@ -73,10 +74,10 @@ test("short windows have an answer", () => {
 
 test("what is said of a frame holds once the look-ahead is there", () => {
   const mel = stripes(200, 40, 80, 120);
-  const whole = isSpeech(mel, BANDS);
+  const whole = isSpeech(mel);
   for (let frames = 90; frames <= 200; frames += 1) {
     const sure = frames - LOOK_AHEAD;
-    const soFar = isSpeech(mel.slice(0, frames * BANDS), BANDS);
+    const soFar = isSpeech(mel.slice(0, frames * BANDS));
     assert.deepEqual(soFar.slice(0, sure), whole.slice(0, sure));
   }
 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LogMel, SAMPLE_RATE } from "../../src/sotto/web/mel/log_mel.js";
-import { normalize } from "../../src/sotto/web/mel/quantize.js";
+import { LogMel, SAMPLE_RATE, normalize } from "../../src/sotto/web/mel/log_mel.js";
 import { Resampler } from "../../src/sotto/web/mel/resample.js";
 import { golden, sound } from "../golden/read.js";
 import { inPieces, largestDifference, noise, tone } from "../golden/sounds.js";

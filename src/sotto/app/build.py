@@ -22,8 +22,9 @@ from sotto.runtime.batcher import Batcher, Recognizer, Ticket
 from sotto.runtime.guard import Guarded
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool, ModelSpec
+from sotto.runtime.requests import Limits
 from sotto.runtime.schedule import Schedule
-from sotto.runtime.service import Limits, Service
+from sotto.runtime.service import Service
 from sotto.streaming.segmenter import SegmenterOptions
 from sotto.transcript.options import AudioContext, DecodeOptions
 

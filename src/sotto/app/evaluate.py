@@ -15,7 +15,8 @@ from sotto.runtime.container import read_file
 from sotto.runtime.door import Ear
 from sotto.runtime.intake import hear_file
 from sotto.runtime.replay import replay
-from sotto.runtime.service import FileRequest, Service, StreamRequest
+from sotto.runtime.requests import FileRequest, StreamRequest
+from sotto.runtime.service import Service
 from sotto.training.evaluation.normalization import BASIC, Normalization
 from sotto.training.evaluation.page import page
 from sotto.training.evaluation.report import Outcome, Report, Take

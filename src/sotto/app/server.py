@@ -30,7 +30,8 @@ from sotto.app.tcp import listening, open_port
 from sotto.errors import SottoError
 from sotto.plugins.auth.key_file import KeyFile
 from sotto.runtime.models import ModelState
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 
 log = logging.getLogger("sotto")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import JSONResponse
@@ -12,16 +12,12 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from sotto import errors
 from sotto.app.codes import CLOSE, error_response, nearest
+from sotto.app.ending import in_time, to_the_end
 from sotto.app.setting_groups import ServerSettings
 from sotto.runtime.access import Access, Scope
 from sotto.runtime.service import Service
 from sotto.transports.dialect import SocketDialect
 from sotto.transports.peer import Peer
-
-log = logging.getLogger(__name__)
-
-LAST_WORD_TIMEOUT = 2.0
-"""Seconds in which a client must take the error that ends its stream."""
 
 
 def mount(app: FastAPI, dialect: SocketDialect, doorway: Doorway) -> None:
@@ -48,18 +44,16 @@ class Doorway:
             send_timeout=self.settings.send_timeout,
             max_message=self.settings.max_message_bytes,
         )
-        try:
-            await self._let_in(socket, peer, dialect)
-            with self.access.enter(peer.caller, Scope.STREAMS):
-                await _accept(socket, peer, dialect)
-                await dialect.serve(peer, self.service)
-            await _close(socket, 1000)
-        except errors.SottoError as error:
-            await self._end(socket, peer, dialect, error)
-        except Exception:  # the outermost handler: a client never sees a traceback
-            log.exception("a socket of the dialect %s broke", dialect.name)
-            broken = errors.ServerError("the server broke; see its log")
-            await self._end(socket, peer, dialect, broken)
+        serving = self._serve(socket, peer, dialect)
+        end = partial(_end, socket, peer, dialect)
+        await to_the_end(serving, dialect.name, self.service.metrics, end)
+
+    async def _serve(self, socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
+        await self._let_in(socket, peer, dialect)
+        with self.access.enter(peer.caller, Scope.STREAMS):
+            await _accept(socket, peer, dialect)
+            await dialect.serve(peer, self.service)
+        await _close(socket, 1000)
 
     async def _let_in(self, socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
         origin = socket.headers.get("origin")
@@ -69,28 +63,31 @@ class Doorway:
         peer.caller = await self.access.admit(dialect.token(peer), Scope.STREAMS)
         dialect.check(peer)
 
-    async def _end(
-        self, socket: WebSocket, peer: Peer, dialect: SocketDialect, error: errors.SottoError
-    ) -> None:
-        self.service.metrics.errors.labels(error.code).inc()
-        if isinstance(error, errors.Gone):
+
+async def _end(
+    socket: WebSocket, peer: Peer, dialect: SocketDialect, error: errors.SottoError
+) -> None:
+    if socket.application_state is WebSocketState.CONNECTING:
+        try:
+            if not dialect.accepts_first:
+                await socket.send_denial_response(_denial(dialect, error))
+                return
+            await _accept(socket, peer, dialect)
+        except (OSError, errors.Gone):
             return
-        if socket.application_state is WebSocketState.CONNECTING:
-            try:
-                if not dialect.accepts_first:
-                    await socket.send_denial_response(_denial(dialect, error))
-                    return
-                await _accept(socket, peer, dialect)
-            except (OSError, errors.Gone):
-                return
-        words = dialect.last_words(error)
-        if words is not None:
-            try:
-                await Peer(socket, send_timeout=LAST_WORD_TIMEOUT).send(words)
-            except errors.CallerError:
-                return
-        code = dialect.close_code(error) or nearest(CLOSE, error)
-        await _close(socket, code, dialect.close_reason(error))
+    parting = peer.parting or dialect
+    words = parting.last_words(error)
+    if words is not None and not await in_time(peer.send(words)):
+        return
+    if parting.lingers(error):
+        await in_time(_hung_up(peer))
+    code = dialect.close_code(error) or nearest(CLOSE, error)
+    await _close(socket, code, dialect.close_reason(error))
+
+
+async def _hung_up(peer: Peer) -> None:
+    async for _ in peer.messages():
+        pass
 
 
 async def _accept(socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:

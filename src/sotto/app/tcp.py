@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from sotto import errors
+from sotto.app.ending import in_time, to_the_end
 from sotto.app.ports import check_audio
 from sotto.app.setting_groups import ServerSettings
 from sotto.app.settings import Settings
@@ -20,8 +21,6 @@ from sotto.transports.wyoming.dialect import NAME, WyomingDialect
 
 log = logging.getLogger(__name__)
 
-LAST_WORD_TIMEOUT = 2.0
-"""Seconds in which a client must take the error that ends its connection."""
 STOP_SECONDS = 10
 """How long connections may take to end once the server is told to stop."""
 
@@ -81,8 +80,15 @@ class _Harbor:
         task: asyncio.Task[None] | None = asyncio.current_task()
         assert task is not None
         self.connections[peer] = task
+        dialect = WyomingDialect(
+            self.settings.config_timeout, max_payload=self.settings.max_message_bytes
+        )
+
+        async def end(error: errors.SottoError) -> None:
+            await in_time(peer.send(dialect.last_words(error)))
+
         try:
-            await self._serve(peer)
+            await to_the_end(self._serve(peer, dialect), NAME, self.service.metrics, end)
         finally:
             await peer.close()
             del self.connections[peer]
@@ -97,30 +103,11 @@ class _Harbor:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _serve(self, peer: TcpPeer) -> None:
-        dialect = WyomingDialect(
-            self.settings.config_timeout, max_payload=self.settings.max_message_bytes
-        )
-        try:
-            if len(self.connections) > self.settings.max_sessions:
-                raise errors.Overloaded(
-                    f"expected at most {self.settings.max_sessions} connections, got one more"
-                )
-            caller = await self.access.admit(None, Scope.STREAMS)
-            with self.access.enter(caller, Scope.STREAMS):
-                await dialect.serve(peer, self.service)
-        except errors.SottoError as error:
-            await self._end(peer, dialect, error)
-        except Exception:  # the outermost handler: a client never sees a traceback
-            log.exception("a connection of the dialect %s broke", NAME)
-            await self._end(peer, dialect, errors.ServerError("the server broke; see its log"))
-
-    async def _end(self, peer: TcpPeer, dialect: WyomingDialect, error: errors.SottoError) -> None:
-        self.service.metrics.errors.labels(error.code).inc()
-        if isinstance(error, errors.Gone):
-            return
-        try:
-            async with asyncio.timeout(LAST_WORD_TIMEOUT):
-                await peer.send(dialect.last_words(error))
-        except (errors.CallerError, TimeoutError):
-            return
+    async def _serve(self, peer: TcpPeer, dialect: WyomingDialect) -> None:
+        if len(self.connections) > self.settings.max_sessions:
+            raise errors.Overloaded(
+                f"expected at most {self.settings.max_sessions} connections, got one more"
+            )
+        caller = await self.access.admit(None, Scope.STREAMS)
+        with self.access.enter(caller, Scope.STREAMS):
+            await dialect.serve(peer, self.service)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -40,6 +40,15 @@ class MelChunk:
     def end(self) -> int:
         """The frame after the last one."""
         return self.start + len(self.mel)
+
+    @property
+    def n_mels(self) -> int:
+        """Bands."""
+        return int(self.mel.shape[1])
+
+    def chunks(self) -> Iterator[MelChunk]:
+        """Itself: a recording of one piece."""
+        yield self
 
     def between(self, start: int, end: int) -> MelChunk:
         """The part from frame `start` to before frame `end`, on the same clock."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel, MelChunk, Speech
 from sotto.audio.mel import DYNAMIC_RANGE, normalize
+from sotto.audio.mel8 import MAX_FRAMES
 
 MAJORITY = 0.5
 """What frames are given at least that the rule calls speech."""
@@ -71,14 +72,8 @@ def speech_in(mel: Mel, options: EdgeOptions | None = None) -> Speech:
     return _speech(normalize(mel), options or EdgeOptions())
 
 
-def is_speech(mel: Mel, options: EdgeOptions | None = None) -> NDArray[np.bool_]:
-    """bool[n]: the original's rule, over the whole of `mel`, float32[n, n_mels], raw."""
-    options = options or EdgeOptions()
-    return _spoken(_crossed(normalize(mel), options), options)
-
-
 class EdgeStream:
-    """The same of a spectrogram that grows; over the whole of it the same however it is cut.
+    """`speech_in` of a spectrogram that grows; over the whole of it the same however it is cut.
 
     Whisper clamps below the loudest value of a window; here it is the loudest so far, and at least
     LOUD, so that what digital silence is made of has no edges before somebody speaks.
@@ -118,6 +113,37 @@ class EdgeStream:
         first = max(end - self._context, 0)
         self._values, self._told = self._values[first:].copy(), end - first
         return speech
+
+
+class WholeEdges:
+    """`heard_in` of a spectrogram that comes in parts, as if they had come as one.
+
+    Up to MAX_FRAMES, as many as one image may have, are looked at at once.
+    """
+
+    def __init__(self, n_mels: int) -> None:
+        self._parts: list[Mel] = [np.empty((0, n_mels), np.float32)]
+        self._held = 0
+        """Frames of the parts, of which none is told yet."""
+
+    def receive(self, mel: Mel) -> Speech:
+        """float32[k]: the probabilities of the parts before, where this one is too much."""
+        told = self._nothing if self._held + len(mel) <= MAX_FRAMES else self.release()
+        self._parts.append(mel)
+        self._held += len(mel)
+        return told
+
+    def release(self) -> Speech:
+        """float32[k]: those of all that came; what comes then is looked at by itself."""
+        if not self._held:
+            return self._nothing
+        speech = heard_in(np.concatenate(self._parts)).speech
+        self._parts, self._held = self._parts[:1], 0
+        return speech
+
+    @property
+    def _nothing(self) -> Speech:
+        return np.empty(0, np.float32)
 
 
 def _speech(values: Mel, options: EdgeOptions) -> Speech:

@@ -8,7 +8,6 @@ field: wavey-ai/mel-spec, src/quant.rs.
 
 from __future__ import annotations
 
-import math
 import struct
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from sotto.audio.chunk import Mel
 from sotto.audio.format import MEL_BANDS
 from sotto.audio.mel import normalize
+from sotto.audio.mel8 import ValueRange
 from sotto.errors import BadAudio
 
 _HEADER = struct.Struct("<BBB 5x 4x HH BB")
@@ -30,13 +30,12 @@ MAX_FRAMES = 0xFFFF
 """11 minutes; the width has 16 bits."""
 MAX_BYTES = _HEADER.size + _RANGE.size + MAX_FRAMES * max(MEL_BANDS)
 
-_STEPS = 255
 _LARGEST = 1e3
 """Of a value, either way: log-mel of real sound lies between -2 and 3."""
 
 
-def parse_image(data: bytes) -> Mel:
-    """float32[width, height], raw log10 power. Raises BadAudio."""
+def image_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a whole image; its values are not looked at. Raises BadAudio."""
     start = _HEADER.size + _RANGE.size
     if len(data) < start:
         raise BadAudio(f"expected an image of at least {start} bytes, got {len(data)}")
@@ -53,10 +52,17 @@ def parse_image(data: bytes) -> Mel:
             f"expected {width} × {height} = {width * height:,} bytes of values, "
             f"got {len(data) - start:,}"
         )
-    low, high = _range(*_RANGE.unpack_from(data, _HEADER.size))
-    values = np.frombuffer(data, np.uint8, offset=start).reshape(height, width)
-    meant = np.linspace(low, high, _STEPS + 1) * 4.0 - 4.0
-    return np.ascontiguousarray(meant.astype(np.float32)[values].T)
+    return width, height
+
+
+def parse_image(data: bytes) -> Mel:
+    """float32[width, height], raw log10 power. Raises BadAudio."""
+    width, height = image_size(data)
+    least, greatest = _RANGE.unpack_from(data, _HEADER.size)
+    span = ValueRange(least, greatest, within=_LARGEST)
+    steps = np.frombuffer(data, np.uint8, offset=_HEADER.size + _RANGE.size)
+    meant = (span.levels() * 4.0 - 4.0).astype(np.float32)
+    return np.ascontiguousarray(meant[steps.reshape(height, width)].T)
 
 
 def make_image(mel: Mel) -> bytes:
@@ -65,24 +71,13 @@ def make_image(mel: Mel) -> bytes:
     if not 1 <= width <= MAX_FRAMES:
         raise ValueError(f"expected 1 to {MAX_FRAMES} frames, got {width}")
     values = normalize(mel)
-    low, high = float(values.min()), float(values.max())
-    steps = np.rint((values - low) * (_STEPS / max(high - low, 1e-6))).astype(np.uint8)
+    span = ValueRange.of(values)
     header = _HEADER.pack(_RANGE.size, 0, 3, width, height, 8, 0)
-    return header + _RANGE.pack(low, high) + np.ascontiguousarray(steps.T).tobytes()
+    steps = np.ascontiguousarray(span.steps(values).T)
+    return header + _RANGE.pack(span.least, span.greatest) + steps.tobytes()
 
 
 def _check(expected: dict[str, int], got: list[int]) -> None:
     for (name, right), value in zip(expected.items(), got, strict=True):
         if value != right:
             raise BadAudio(f"expected an image with {name} {right}, got {value}")
-
-
-def _range(low: float, high: float) -> tuple[float, float]:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise BadAudio(f"expected an image with a finite range of values, got {low:g} to {high:g}")
-    if not -_LARGEST <= low <= high <= _LARGEST:
-        raise BadAudio(
-            f"expected an image with values from its least to its greatest, "
-            f"within ±{_LARGEST:g}, got {low:g} to {high:g}"
-        )
-    return low, high

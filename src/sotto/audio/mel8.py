@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel, Speech
 from sotto.audio.format import MEL_BANDS
@@ -50,24 +51,25 @@ class Mel8:
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What the bytes 0 and 255 stand for: raw log10 power.
+    """What the bytes 0 and 255 stand for: raw log10 power, unless it is said otherwise.
 
-    Raises BadAudio where that is not finite, goes backwards, or is beyond ±LARGEST.
+    Raises BadAudio where that is not finite, goes backwards, or is beyond ±`within`.
     """
 
     least: float
     greatest: float
+    within: float = LARGEST
 
     def __post_init__(self) -> None:
-        least, greatest = self.least, self.greatest
+        least, greatest, within = self.least, self.greatest, self.within
         if not (math.isfinite(least) and math.isfinite(greatest)):
             raise BadAudio(
                 f"expected an image with a finite range of values, got {least:g} to {greatest:g}"
             )
-        if not -LARGEST <= least <= greatest <= LARGEST:
+        if not -within <= least <= greatest <= within:
             raise BadAudio(
                 f"expected an image with values from its least to its greatest, within "
-                f"±{LARGEST:g}, got {least:g} to {greatest:g}"
+                f"±{within:g}, got {least:g} to {greatest:g}"
             )
 
     @staticmethod
@@ -75,20 +77,37 @@ class ValueRange:
         """The narrowest around all values; of none, 0 to 0."""
         return ValueRange(float(mel.min()), float(mel.max())) if mel.size else ValueRange(0, 0)
 
-    def values(self, steps: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Mel:
+    def levels(self) -> NDArray[np.float64]:
+        """float64[256]: what each byte stands for."""
+        return np.linspace(self.least, self.greatest, STEPS + 1)
+
+    def values(self, steps: NDArray[np.uint8]) -> Mel:
         """What bytes of any shape stand for."""
-        meant: Mel = np.linspace(self.least, self.greatest, STEPS + 1).astype(np.float32)
+        meant: Mel = self.levels().astype(np.float32)
         return meant[steps]
 
-    def steps(self, mel: Mel) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def steps(self, mel: Mel) -> NDArray[np.uint8]:
         """The nearest byte for each value."""
         width = max(self.greatest - self.least, 1e-6)
         steps = np.rint((mel.astype(np.float64) - self.least) * (STEPS / width))
-        return np.clip(steps, 0, STEPS).astype(np.uint8)
+        nearest: NDArray[np.uint8] = np.clip(steps, 0, STEPS).astype(np.uint8)
+        return nearest
 
 
-def parse_mel8(data: bytes) -> Mel8:
-    """Raises BadAudio."""
+@dataclass(frozen=True)
+class Mel8Header:
+    """What an image says of itself, which goes with its length."""
+
+    bands: int
+    position: int
+    frames: int
+    span: ValueRange
+    spoken: bool
+    """Whether the client says which frames are speech."""
+
+
+def parse_mel8_header(data: bytes) -> Mel8Header:
+    """Of a whole image; its values are not looked at. Raises BadAudio."""
     if len(data) < HEADER.size:
         raise BadAudio(f"expected a mel8 image of at least {HEADER.size} bytes, got {len(data)}")
     magic, version, flags, bands, position, frames, least, greatest = HEADER.unpack_from(data)
@@ -109,13 +128,19 @@ def parse_mel8(data: bytes) -> Mel8:
     whole = HEADER.size + frames * (bands + spoken)
     if len(data) != whole:
         raise BadAudio(f"expected a mel8 image of {whole:,} bytes, got {len(data):,}")
-    span = ValueRange(least, greatest)
-    steps = np.frombuffer(data, np.uint8, frames * bands, HEADER.size).reshape(frames, bands)
+    return Mel8Header(bands, position, frames, ValueRange(least, greatest), spoken)
+
+
+def parse_mel8(data: bytes) -> Mel8:
+    """Raises BadAudio."""
+    head = parse_mel8_header(data)
+    n = head.frames * head.bands
+    steps = np.frombuffer(data, np.uint8, n, HEADER.size).reshape(head.frames, head.bands)
     speech: Speech | None = None
-    if spoken:
-        told = np.frombuffer(data, np.uint8, frames, HEADER.size + frames * bands)
+    if head.spoken:
+        told = np.frombuffer(data, np.uint8, head.frames, HEADER.size + n)
         speech = told.astype(np.float32) / np.float32(STEPS)
-    return Mel8(position, span.values(steps), speech)
+    return Mel8(head.position, head.span.values(steps), speech)
 
 
 def make_mel8(mel: Mel, *, position: int = 0, speech: Speech | None = None) -> bytes:

@@ -44,14 +44,15 @@ class Png:
 def parse_png(data: bytes) -> Png:
     """Memory is bounded by what the size of a spectrogram can be. Raises BadAudio."""
     header, packed, texts = _sorted_out(data)
-    width, height, *gray = _HEADER.unpack(header)
-    for (name, right), value in zip(_GRAY.items(), gray, strict=True):
-        if value != right:
-            raise BadAudio(f"expected a gray PNG with {name} {right}, got {value}")
-    check_size(width, height)
+    width, height = _checked(header)
     _check_rows(packed, width, height)
     plain = _wrapped(header, packed)
     return Png(width, height, plain, _span(texts))
+
+
+def png_size(data: bytes) -> tuple[int, int]:
+    """Width and height; nothing but the file's header is looked at. Raises BadAudio."""
+    return _checked(_header(_chunks(data)))
 
 
 def make_png(gray: NDArray[np.uint8], span: ValueRange) -> bytes:
@@ -78,9 +79,7 @@ def check_size(width: int, height: int) -> None:
 def _sorted_out(data: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]]:
     """The header, the packed rows, the texts of our keywords."""
     chunks = _chunks(data)
-    kind, header = next(chunks)
-    if kind != b"IHDR" or len(header) != _HEADER.size:
-        raise BadAudio("expected a PNG that begins with its header, got another chunk")
+    header = _header(chunks)
     packed, texts = bytearray(), dict[bytes, bytes]()
     for kind, body in chunks:
         if kind == b"IDAT":
@@ -90,6 +89,23 @@ def _sorted_out(data: bytes) -> tuple[bytes, bytes, dict[bytes, bytes]]:
             if keyword in (LEAST, GREATEST):
                 texts[keyword] = text
     return header, bytes(packed), texts
+
+
+def _header(chunks: Iterator[tuple[bytes, bytes]]) -> bytes:
+    kind, header = next(chunks)
+    if kind != b"IHDR" or len(header) != _HEADER.size:
+        raise BadAudio("expected a PNG that begins with its header, got another chunk")
+    return header
+
+
+def _checked(header: bytes) -> tuple[int, int]:
+    """Width and height."""
+    width, height, *gray = _HEADER.unpack(header)
+    for (name, right), value in zip(_GRAY.items(), gray, strict=True):
+        if value != right:
+            raise BadAudio(f"expected a gray PNG with {name} {right}, got {value}")
+    check_size(width, height)
+    return width, height
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

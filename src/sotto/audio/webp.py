@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sotto.audio.png import check_size
 from sotto.errors import BadAudio
 
-_LOSSY, _LOSSLESS = b"VP8 ", b"VP8L"
+_LOSSY, _LOSSLESS, _ALPHA = b"VP8 ", b"VP8L", b"ALPH"
 _KEY_FRAME = b"\x9d\x01\x2a"
 _SIDE = 0x3FFF
 """14 bits of width or height."""
@@ -26,7 +26,7 @@ class WebP:
     width: int
     height: int
     plain: bytes
-    """A file with its one picture and nothing else: no profile, no metadata, no alpha beside it."""
+    """A file with its one picture and nothing else: no profile, no metadata."""
 
 
 def is_webp(data: bytes) -> bool:
@@ -40,6 +40,8 @@ def parse_webp(data: bytes) -> WebP:
     if len(data) != size + 8:
         raise BadAudio(f"expected a WebP of {size + 8:,} bytes, as it says, got {len(data):,}")
     for kind, body in _chunks(data):
+        if kind == _ALPHA:
+            raise BadAudio("expected a gray picture without transparency, got another")
         if kind in (_LOSSY, _LOSSLESS):
             width, height = _lossy_size(body) if kind == _LOSSY else _lossless_size(body)
             check_size(width, height)

@@ -54,7 +54,8 @@ MAX_ALLOCATION = 128 << 20
 
 _MAGIC = {b"OggS": "ogg", b"\x1aE\xdf\xa3": "matroska"}
 """First bytes → format. ffmpeg itself looks at 2,048 bytes first: a second of low-rate Opus."""
-_MAGIC_BYTES = 4
+MAGIC_BYTES = 4
+"""Those by which a stream that a browser records is known."""
 _OPTIONS = {"format_whitelist": FORMATS, "codec_whitelist": CODECS}
 _LIVE = {"probesize": "2048", "analyzeduration": "0"}
 """A second look at the bytes, which ffmpeg likes to take, would cost a stream its first seconds."""
@@ -83,6 +84,11 @@ def read_file(file: Path | BinaryIO) -> Iterator[Samples]:
         pass  # what came before is all there is
     if held.length:
         yield held.take()
+
+
+def is_recorded(head: bytes) -> bool:
+    """Whether what begins so is a container as recorders in browsers make them."""
+    return head[:MAGIC_BYTES] in _MAGIC
 
 
 def length_of(file: BinaryIO) -> float | None:
@@ -117,7 +123,7 @@ class ContainerReader:
         """What these bytes made decodable. Raises BadAudio."""
         if self._worker is None:
             self._head += data
-            if len(self._head) < _MAGIC_BYTES:
+            if len(self._head) < MAGIC_BYTES:
                 return np.empty(0, np.float32)
             data, self._head = self._head, b""
             self._worker = self._start(data)
@@ -154,7 +160,7 @@ class ContainerReader:
             self._worker.join()
 
     def _start(self, head: bytes) -> PullThread:
-        container_format = _MAGIC.get(head[:_MAGIC_BYTES])
+        container_format = _MAGIC.get(head[:MAGIC_BYTES])
         worker = PullThread(lambda pipe: _decode(pipe, _OPTIONS | _LIVE, container_format))
         weakref.finalize(self, worker.abandon)
         return worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -44,7 +44,7 @@ class Names:
             mine.over.set()
 
 
-async def until(items: AsyncIterator[Item], event: asyncio.Event) -> AsyncIterator[Item]:
+async def until(items: AsyncIterator[Item], event: asyncio.Event) -> AsyncGenerator[Item]:
     """The items up to where the event happens; what waits for one then is stopped."""
     happened = asyncio.ensure_future(event.wait())
     following: asyncio.Future[Item | None] | None = None

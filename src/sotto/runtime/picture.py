@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 from sotto.audio import image, mel8, webp
 from sotto.audio.chunk import Mel, MelChunk
 from sotto.audio.edges import heard_in
-from sotto.audio.mel8 import ValueRange
-from sotto.audio.png import SIGNATURE, make_png, parse_png
+from sotto.audio.mel8 import Mel8, ValueRange
+from sotto.audio.png import SIGNATURE, make_png, parse_png, png_size
 from sotto.errors import BadAudio
 from sotto.runtime.container import limit_allocations
 
@@ -21,12 +23,23 @@ MAX_BYTES = 2 * mel8.MAX_BYTES
 HEAD = 12
 """First bytes of a file by which it is known."""
 
+_UNKNOWN = "expected an image as PNG, WebP, TGA or mel8, got something else"
 _TGA = b"\x08\x00\x03" + bytes(5)
 _GRAY_STEPS = 219
 _BLACK = 16
 """Luma of video has 220 levels from 16 on: ITU-R BT.601."""
 _NEUTRAL, _TINT = 128, 4
 """What chroma is where there is no color, and how far it may be off."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What an image says of itself before its values are looked at."""
+
+    bands: int
+    frames: int
+    position: int | None
+    """Its first frame on its maker's clock; None for a picture, which knows none."""
 
 
 def is_picture(head: bytes) -> bool:
@@ -39,31 +52,52 @@ def see(data: bytes, given: ValueRange | None = None) -> MelChunk:
 
     `given`: what black and white stand for, where the image itself does not say. Raises BadAudio.
     """
+    seen = look(data, given)
+    if not len(seen.mel):
+        raise BadAudio("expected an image with frames, got none")
+    if seen.speech is None:
+        return heard_in(seen.mel)
+    return MelChunk(0, seen.mel, seen.speech)
+
+
+def look(data: bytes, given: ValueRange | None = None) -> Mel8:
+    """An image of any kind, as if it were a message of a stream; a picture stands at frame 0.
+
+    Raises BadAudio.
+    """
     if data.startswith(mel8.MAGIC):
-        return _of_mel8(data)
+        return mel8.parse_mel8(data)
     if data.startswith(SIGNATURE):
         png = parse_png(data)
-        return heard_in(_mel(_gray("png", png.plain), png.span or given))
+        return Mel8(0, _mel(_gray("png", png.plain), png.span or given), None)
     if webp.is_webp(data):
-        return heard_in(_mel(_gray("webp", webp.parse_webp(data).plain), given))
+        return Mel8(0, _mel(_gray("webp", webp.parse_webp(data).plain), given), None)
     if data.startswith(_TGA):
-        return heard_in(image.parse_image(data))
-    raise BadAudio("expected an image as PNG, WebP, TGA or mel8, got something else")
+        return Mel8(0, image.parse_image(data), None)
+    raise BadAudio(_UNKNOWN)
+
+
+def outline(data: bytes) -> Outline:
+    """Of an image of any kind; nothing is unpacked. Raises BadAudio."""
+    if data.startswith(mel8.MAGIC):
+        head = mel8.parse_mel8_header(data)
+        return Outline(head.bands, head.frames, head.position)
+    if data.startswith(SIGNATURE):
+        width, height = png_size(data)
+    elif webp.is_webp(data):
+        seen = webp.parse_webp(data)
+        width, height = seen.width, seen.height
+    elif data.startswith(_TGA):
+        width, height = image.image_size(data)
+    else:
+        raise BadAudio(_UNKNOWN)
+    return Outline(height, width, None)
 
 
 def paint(mel: Mel) -> bytes:
     """The PNG of raw log10 power, float32[n, n_mels], with n from 1 to MAX_FRAMES."""
     span = ValueRange.of(mel)
     return make_png(np.ascontiguousarray(span.steps(mel).T[::-1]), span)
-
-
-def _of_mel8(data: bytes) -> MelChunk:
-    seen = mel8.parse_mel8(data)
-    if not len(seen.mel):
-        raise BadAudio("expected an image with frames, got none")
-    if seen.speech is None:
-        return heard_in(seen.mel)
-    return MelChunk(0, seen.mel, seen.speech)
 
 
 def _mel(gray: NDArray[np.uint8], span: ValueRange | None) -> Mel:

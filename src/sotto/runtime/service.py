@@ -8,25 +8,35 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, assert_never
 
-from sotto.audio.chunk import MelChunk
 from sotto.audio.edges import MAJORITY, OPENS, RELEASES
 from sotto.audio.format import PcmFormat, frames, seconds
 from sotto.errors import Draining, Overloaded, TooLarge
 from sotto.interfaces.detector import DetectorFactory
 from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import TranscriptStore
+from sotto.runtime.album import Recording, hear_recording
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.container import ContainerReader, read_file
-from sotto.runtime.door import Door, Ear, PcmSource, WayIn
+from sotto.runtime.door import Door, Ear, PcmSource, SampleReader, WayIn
 from sotto.runtime.fitting import fit, reader, warnings
-from sotto.runtime.intake import Message, at_most, hear_file, hear_stream, in_pieces
+from sotto.runtime.intake import Message, at_most, hear_file, hear_stream
 from sotto.runtime.mel_door import MelDoor
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
 from sotto.runtime.names import Hold, Names, until
+from sotto.runtime.requests import (
+    Container,
+    FileRequest,
+    Limits,
+    MelImages,
+    Sniffed,
+    SoundFormat,
+    StreamRequest,
+)
 from sotto.runtime.runner import Heard, Listener, Surroundings, run_session
+from sotto.runtime.sniff import SniffingReader
 from sotto.runtime.transcribe import transcribe
 from sotto.streaming.guards import GuardOptions
 from sotto.streaming.options import SessionOptions
@@ -34,7 +44,7 @@ from sotto.streaming.policies import make_policy
 from sotto.streaming.segmenter import SegmenterOptions
 from sotto.streaming.session import Session
 from sotto.transcript.events import Warned
-from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions
+from sotto.transcript.options import DecodeOptions, PolicyName
 from sotto.transcript.words import Segment, Transcript
 
 FILE_LOOKAHEAD = 16
@@ -43,64 +53,8 @@ EARLIER_SEGMENTS = 8
 """Of a stream that is carried on, whose text helps to decode what comes."""
 
 
-class Container:
-    """The sound comes in a container, as a browser's MediaRecorder makes them."""
-
-
-class MelImages:
-    """No sound comes: each message is an image of its spectrogram, as `audio/mel8.py` has it."""
-
-
-SoundFormat: TypeAlias = PcmFormat | Container | MelImages
-
 BY_EDGES = GuardOptions(gate=RELEASES, faint=MAJORITY)
 """What to believe of a hypothesis where edges tell of speech: they know no more certainty."""
-
-
-@dataclass(frozen=True)
-class StreamRequest:
-    """What a client wants of a stream."""
-
-    model: str = ""
-    """A name; empty takes the server's default."""
-    decode: DecodeOptions = field(default_factory=DecodeOptions)
-    stream: StreamOptions = field(default_factory=StreamOptions)
-    sound: SoundFormat = field(default_factory=PcmFormat)
-    pause: float | None = None
-    """Seconds of silence that end an utterance; None takes the server's. No less than 0.36 s."""
-    threshold: float | None = None
-    """Probability at which speech begins; None takes the server's."""
-    idle: float | None = None
-    """Seconds without sound after which an open utterance is ended; None takes the server's."""
-    longest: float | None = None
-    """Seconds after which an utterance is cut, 1 to 30; None takes the server's."""
-    session: str | None = None
-    """A name in the store, under which an earlier stream of that name is carried on; None makes
-    one up."""
-
-
-@dataclass(frozen=True)
-class FileRequest:
-    """What a client wants of a file."""
-
-    model: str = ""
-    """A name; empty takes the server's default."""
-    decode: DecodeOptions = field(default_factory=DecodeOptions)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much is too much."""
-
-    max_sessions: int = 256
-    max_files: int = 64
-    max_file_seconds: float = 6 * 3600
-    """Of sound in one file: FLAC packs hours of silence into a few bytes."""
-    idle: float = 2.0
-    """Seconds without sound after which an open utterance is ended."""
-    guard: int | None = None
-    """Frames, for the policy `alignatt`; None takes the model's own."""
-    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
 
 
 @dataclass(frozen=True)
@@ -204,7 +158,7 @@ class Service:
             return await self._write_down(hear, request, options, tell)
 
     async def transcribe_image(
-        self, see: Callable[[], MelChunk], request: FileRequest
+        self, see: Callable[[], Recording], request: FileRequest
     ) -> Transcript:
         """All that is said in a spectrogram, by a model that reads as many bands as it has.
 
@@ -215,11 +169,11 @@ class Service:
             image = await asyncio.to_thread(see)
             most = self.limits.max_file_seconds
             if seconds(len(image)) > most:
-                raise TooLarge(f"expected at most {most:g} s of sound in one image, got more")
+                raise TooLarge(f"expected at most {most:g} s of sound in one recording, got more")
             options = SessionOptions(segmenter=_by_edges(self.limits.segmenter), guards=BY_EDGES)
-            model = reader(self.models, image.mel.shape[1], request.model)
+            model = reader(self.models, image.n_mels, request.model)
             request = replace(request, model=model)
-            return await self._write_down(lambda _: in_pieces(image), request, options)
+            return await self._write_down(lambda _: hear_recording(image), request, options)
 
     async def _write_down(
         self,
@@ -260,8 +214,7 @@ class Service:
     def _door(self, sound: SoundFormat, traits: Traits) -> WayIn:
         if isinstance(sound, MelImages):
             return MelDoor(traits.n_mels)
-        reader = PcmSource(sound) if isinstance(sound, PcmFormat) else ContainerReader()
-        return Door(reader, Ear(traits.n_mels, self.detectors()))
+        return Door(_reader(sound), Ear(traits.n_mels, self.detectors()))
 
     @contextmanager
     def _admit_stream(self, dialect: str) -> Iterator[None]:
@@ -293,6 +246,18 @@ class Service:
     def _check_open(self) -> None:
         if self.draining:
             raise Draining("the server is about to stop: try again in a moment")
+
+
+def _reader(sound: PcmFormat | Container | Sniffed) -> SampleReader:
+    match sound:
+        case PcmFormat():
+            return PcmSource(sound)
+        case Container():
+            return ContainerReader()
+        case Sniffed(otherwise):
+            return SniffingReader(otherwise)
+        case _:
+            assert_never(sound)
 
 
 def _by_edges(usual: SegmenterOptions) -> SegmenterOptions:

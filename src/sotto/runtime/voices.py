@@ -10,14 +10,23 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from sotto.errors import Gone, Overloaded, SottoError
 from sotto.runtime.intake import Message
-from sotto.runtime.service import Stream
+from sotto.runtime.runner import Listener
 from sotto.transcript.events import Event
 
-Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Stream]]
+
+class Hearing(Protocol):
+    """What a voice is heard by: a `Stream`, or what stands before one."""
+
+    async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
+        """From the first message to the last event."""
+        ...
+
+
+Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Hearing]]
 """A stream for a voice, for as long as the context lasts."""
 Listen: TypeAlias = Callable[[str, Event], Awaitable[None]]
 """Told each voice's events in order."""

@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from sotto.errors import SottoError
 from sotto.runtime.service import Service
-from sotto.transports.peer import Peer
+from sotto.transports.peer import Parting, Peer
 
 QUERY_TOKENS = ("token", "auth_token", "api_key", "access_token")
 """Names under which clients put their key into the address, since browsers set no headers."""
 
 
-class SocketDialect(ABC):
+class SocketDialect(Parting, ABC):
     """A way to speak over a WebSocket: only bytes ↔ events. One object serves all its sockets."""
 
     name: ClassVar[str]
@@ -34,7 +34,7 @@ class SocketDialect(ABC):
         """Which of the protocols that the client offers is spoken."""
         return None
 
-    def check(self, peer: Peer) -> None:  # noqa: B027 - most dialects have nothing to check
+    def check(self, peer: Peer) -> None:
         """Whether who was let in may open this very socket. Raises Forbidden, BadOption."""
 
     @abstractmethod
@@ -43,10 +43,6 @@ class SocketDialect(ABC):
 
     def refusal(self, error: SottoError) -> dict[str, Any] | None:
         """The JSON body of the status at the upgrade; None: the one that OpenAI's clients read."""
-        return None
-
-    def last_words(self, error: SottoError) -> str | None:
-        """What the client is told of the error that ends its socket; None: the code says it."""
         return None
 
     def close_code(self, error: SottoError) -> int | None:

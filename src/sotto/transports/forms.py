@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import Request, Response, UploadFile
 from fastapi.routing import APIRoute
 
 from sotto.errors import BadAudio, BadOption
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, Task, one_of
 from sotto.transcript.words import Segment, Transcript
@@ -22,22 +23,30 @@ MAX_PROMPT, MAX_HOTWORDS = 4_000, 1_000
 """Characters. Of both the decoder takes 223 tokens at most, which are shorter."""
 
 
-class OneFileForm(APIRoute):
-    """A route whose form holds one file: a thousand of them would take 1 GB of memory."""
+class FormRoute(APIRoute):
+    """A route whose form is read in a way of its own."""
+
+    request_class: ClassVar[type[Request]]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, with a form that is bounded."""
         handle = super().get_route_handler()
 
         async def handle_bounded(request: Request) -> Response:
-            return await handle(_BoundedForm(request.scope, request.receive))
+            return await handle(self.request_class(request.scope, request.receive))
 
         return handle_bounded
 
 
-class _BoundedForm(Request):
+class _OneFile(Request):
     def form(self, **limits: Any) -> Any:
         return super().form(**limits | {"max_files": 1, "max_fields": MAX_FIELDS})
+
+
+class OneFileForm(FormRoute):
+    """A route whose form holds one file: a thousand of them would take 1 GB of memory."""
+
+    request_class = _OneFile
 
 
 def file_request(  # noqa: PLR0913 - a form's fields, each by name

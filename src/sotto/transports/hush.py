@@ -15,7 +15,8 @@ from sotto.audio.chunk import MelChunk
 from sotto.audio.edges import heard_in
 from sotto.audio.image import MAX_BYTES, parse_image
 from sotto.errors import Gone, ModelNotReady, SottoError, TooLarge
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transports.waiting import while_awaited
 
 NAME = "hush"

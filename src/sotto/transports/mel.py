@@ -1,4 +1,4 @@
-"""`POST /v1/mel`: a spectrogram as an image in, a transcript in any of OpenAI's formats out."""
+"""`POST /v1/mel`: a spectrogram as images in, a transcript in any of OpenAI's formats out."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 
-from sotto.audio.chunk import MelChunk
 from sotto.audio.mel8 import ValueRange
-from sotto.errors import BadAudio, BadOption, TooLarge
-from sotto.runtime.picture import MAX_BYTES, see
-from sotto.runtime.service import FileRequest, Service
+from sotto.errors import BadOption
+from sotto.runtime.album import Album
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transcript.options import Task
-from sotto.transports.forms import OneFileForm, file_request
+from sotto.transports.forms import file_request
+from sotto.transports.many_files import ManyFilesForm
+from sotto.transports.model_names import local_name
 from sotto.transports.openai.answers import Shape, shape, transcription
-from sotto.transports.openai.models import local_name
 from sotto.transports.waiting import while_awaited
 
 NAME = "mel"
 PATH = "/v1/mel"
 
-Upload = Annotated[UploadFile, File(description="An image: PNG, WebP, TGA or mel8.")]
+Uploads = Annotated[
+    list[UploadFile],
+    File(
+        description="An image: PNG, WebP, TGA or mel8. Several are one recording: each begins "
+        "where the one before it ended, or, where it is mel8, at its position."
+    ),
+]
 Least = Annotated[
     float | None,
     Form(alias="min", description="Raw log10 mel of black, where the image does not say."),
@@ -43,15 +50,15 @@ class Asked:
 
 def router(service: Service) -> APIRouter:
     """The route."""
-    routes = APIRouter(tags=["Images"], route_class=OneFileForm)
+    routes = APIRouter(tags=["Images"], route_class=ManyFilesForm)
     to_see = Depends(_form(service))
 
     @routes.post(PATH, summary="Write down what a spectrogram says")
-    async def transcribe(http: Request, file: Upload, asked: Asked = to_see) -> Response:
-        data = await _whole(file)
+    async def transcribe(http: Request, file: Uploads, asked: Asked = to_see) -> Response:
+        images = [upload.file for upload in file]
 
-        def seen() -> MelChunk:
-            return see(data, asked.span)
+        def seen() -> Album:
+            return Album.of(images, asked.span)
 
         work = service.transcribe_image(seen, asked.request)
         transcript = await while_awaited(http, work)
@@ -98,12 +105,3 @@ def _span(least: float | None, greatest: float | None) -> ValueRange | None:
         missing = "min" if least is None else "max"
         raise BadOption(missing, "expected both min and max, got one of them")
     return ValueRange(least, greatest)
-
-
-async def _whole(file: UploadFile) -> bytes:
-    """Raises BadAudio, TooLarge."""
-    if not file.size:
-        raise BadAudio("expected an image, got an empty file")
-    if file.size > MAX_BYTES:
-        raise TooLarge(f"expected an image of at most {MAX_BYTES:,} bytes, got {file.size:,}")
-    return await file.read()

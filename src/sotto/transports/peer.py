@@ -9,8 +9,20 @@ from starlette.datastructures import QueryParams
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from sotto.errors import Gone, TooLarge, TooSlow
+from sotto.errors import Gone, SottoError, TooLarge, TooSlow
 from sotto.runtime.access import Caller
+
+
+class Parting:
+    """What a client is told of the error that ends its socket."""
+
+    def last_words(self, error: SottoError) -> str | None:
+        """The last message; None: the close code says it."""
+        return None
+
+    def lingers(self, error: SottoError) -> bool:
+        """Whether the client then has a moment in which it may hang up by itself."""
+        return False
 
 
 class Peer:
@@ -18,6 +30,8 @@ class Peer:
 
     caller = Caller()
     """Who it is; told by whoever lets it in."""
+    parting: Parting | None = None
+    """Set where last words depend on what was said before; None: they are the dialect's."""
 
     def __init__(
         self, socket: WebSocket, *, send_timeout: float, max_message: int = 4 * 1024**2

@@ -14,15 +14,9 @@ import sotto
 from sotto.audio.format import Encoding, PcmFormat, seconds
 from sotto.errors import BadOption, ProtocolViolation, SottoError
 from sotto.runtime.intake import Message
+from sotto.runtime.requests import Container, MelImages, SoundFormat, StreamRequest
 from sotto.runtime.runner import Flush
-from sotto.runtime.service import (
-    Container,
-    MelImages,
-    Service,
-    SoundFormat,
-    Stream,
-    StreamRequest,
-)
+from sotto.runtime.service import Service, Stream
 from sotto.transcript.events import (
     Acknowledged,
     Committed,

@@ -5,11 +5,9 @@ Each message is answered by exactly one: a client sends the next one when it has
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Annotated, Any, TypeAlias
@@ -19,26 +17,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sotto.audio.format import PcmFormat, seconds
 from sotto.errors import (
     BadOption,
-    CallerError,
-    Gone,
     ProtocolViolation,
     SottoError,
-    UnknownModel,
 )
 from sotto.runtime.intake import Message
-from sotto.runtime.service import Service, Stream, StreamRequest
+from sotto.runtime.requests import StreamRequest
+from sotto.runtime.service import Service, Stream
 from sotto.transcript.events import Committed, Event, Final, Partial
 from sotto.transcript.words import Segment, Word, join
 from sotto.transports.dialect import SocketDialect
-from sotto.transports.peer import Peer
+from sotto.transports.model_names import is_any, local_name
+from sotto.transports.peer import Parting, Peer
 
 NAME = "vosk"
 PATH = "/vosk"
 
 DEFAULT_RATE = 8_000
 """Samples a second where a client does not say, as telephones have them; vosk-server's own."""
-LAST_WORD_TIMEOUT = 2.0
-"""Seconds in which a client must take the error that ends its socket."""
 MAX_HOTWORDS = 1_000
 """Characters."""
 MAX_WAITING = 16
@@ -66,7 +61,7 @@ class Config(BaseModel):
         """What the core is asked for. Raises BadOption."""
         phrases = (phrase for phrase in self.phrase_list or () if phrase != UNKNOWN_WORD)
         return StreamRequest(
-            model=_served(service, self.model),
+            model=local_name(self.model, service.models.resolve, is_any),
             decode=replace(service.defaults, hotwords=" ".join(phrases)[:MAX_HOTWORDS]),
             sound=PcmFormat(sample_rate=round(self.sample_rate)),
         )
@@ -138,16 +133,8 @@ def _mean(words: list[Word]) -> float:
     return round(sum(word.probability for word in words) / len(words), 6)
 
 
-def _served(service: Service, model: str) -> str:
-    """The model of that name, else the default: its own clients name folders."""
-    try:
-        return service.models.resolve(model)
-    except UnknownModel:
-        return ""
-
-
 @dataclass
-class _Recognizer:
+class _Recognizer(Parting):
     """What is known of one client's sound and not yet told."""
 
     config: Config = field(default_factory=Config)
@@ -184,6 +171,10 @@ class _Recognizer:
         segments, self.waiting = self.waiting, deque()
         return result(segments, self.config, self.offset)
 
+    def last_words(self, error: SottoError) -> str:
+        """Vosk has no errors: a result with all that waits, and the error beside it."""
+        return json.dumps(self.rest() | {"error": error.message})
+
 
 class VoskDialect(SocketDialect):
     """`/vosk`, as vosk-server."""
@@ -193,18 +184,8 @@ class VoskDialect(SocketDialect):
 
     async def serve(self, peer: Peer, service: Service) -> None:
         """One socket from its configuration to its last result. Raises what ends it early."""
-        recognizer = _Recognizer()
-        try:
-            await _Conversation(peer, _items(peer), recognizer).serve(service)
-        except Gone:
-            raise
-        except SottoError as error:
-            # Vosk has no errors: this is a result with all that waits, and the error beside it.
-            answer = recognizer.rest() | {"error": error.message}
-            with suppress(CallerError, TimeoutError):
-                async with asyncio.timeout(LAST_WORD_TIMEOUT):
-                    await peer.send(json.dumps(answer))
-            raise
+        recognizer = peer.parting = _Recognizer()
+        await _Conversation(peer, _items(peer), recognizer).serve(service)
 
 
 Item: TypeAlias = bytes | Config | Order

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from sotto.errors import ModelUnavailable, UnknownModel
 from sotto.interfaces.checkpoints import CheckpointSource
 from sotto.plugins.checkpoints.source import Checkpoints, missing, size
+from tests.hub import Repo
 
 NEEDED = ("config.json", "tokenizer.json", "vocabulary.txt", "model.bin")
 TINY = "Systran/faster-whisper-tiny"
@@ -50,9 +51,9 @@ def test_pull_fetches_what_is_needed_with_the_weights_last(source, hub):
     folder = source.pull("tiny")
     names = ["config.json", "tokenizer.json", "vocabulary.txt", "model.bin"]
     assert {name: (folder / name).read_bytes() for name in names} == {
-        n: hub.repos[TINY][n] for n in names
+        n: hub.models[TINY].contents[n] for n in names
     }
-    assert hub.got() == names
+    assert hub.sent == names
     assert not (folder / "README.md").exists()
     assert source.find("tiny") == folder
     assert source.find(TINY) == folder
@@ -66,7 +67,7 @@ def test_pull_fetches_nothing_twice(source, hub):
 
 
 def test_pull_takes_any_repository(source, hub):
-    hub.repos["someone/whisper-dialect_1.2"] = hub.repos[TINY]
+    hub.models["someone/whisper-dialect_1.2"] = hub.models[TINY]
     folder = source.pull("someone/whisper-dialect_1.2")
     assert missing(folder) is None
     assert source.find("someone/whisper-dialect_1.2") == folder
@@ -91,8 +92,8 @@ def test_an_interrupted_download_is_no_checkpoint_and_can_be_gone_on_with(source
     hub.cut.clear()
     hub.asked.clear()
     folder = source.pull("tiny")
-    assert (folder / "model.bin").read_bytes() == hub.repos[TINY]["model.bin"]
-    assert hub.got() == ["model.bin"]
+    assert (folder / "model.bin").read_bytes() == hub.models[TINY].contents["model.bin"]
+    assert hub.sent == ["model.bin"]
 
 
 def test_no_network_says_what_to_do(tmp_path):
@@ -120,14 +121,13 @@ def test_a_repository_that_is_not_there_is_an_unknown_model(source):
 
 
 def test_a_gated_repository_says_so(source, hub):
-    hub.repos["someone/secret"] = hub.repos[TINY]
-    hub.gated.add("someone/secret")
+    hub.models["someone/secret"] = Repo(contents=hub.models[TINY].contents, gated=True)
     with pytest.raises(ModelUnavailable, match="HF_TOKEN"):
         source.pull("someone/secret")
 
 
 def test_a_repository_of_another_form_names_what_it_lacks(source, hub):
-    hub.repos["openai/whisper-tiny"] = dict.fromkeys(NEEDED[:-1], b"{}")
+    hub.models["openai/whisper-tiny"] = Repo(contents=dict.fromkeys(NEEDED[:-1], b"{}"))
     with pytest.raises(ModelUnavailable, match=r"CTranslate2.*openai/whisper-tiny.*no model\.bin"):
         source.pull("openai/whisper-tiny")
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sotto.app.settings import Settings
+    from sotto.training.evaluation.normalization import Normalization as Compared
     from sotto.training.evaluation.report import Report
+    from sotto.training.manifest import Manifest
 
 WORST = 5
 """Utterances that the terminal shows; the report has more."""
@@ -62,11 +67,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Check the data, hear every clip, tell what was found."""
-    from sotto.app.build import build_service
-    from sotto.app.cli.local import loaded, run, settings_for
-    from sotto.app.cli.progress import counting
-    from sotto.app.evaluate import Examiner, Wanted, make_folder, read_sets, write_report
-    from sotto.clock import SystemClock
+    from sotto.app.cli.local import settings_for
+    from sotto.app.evaluate import Wanted, make_folder, read_sets, write_report
     from sotto.training.evaluation.normalization import NormalizationName, choose
     from sotto.transcript.options import one_of
 
@@ -76,9 +78,25 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     if output is not None:
         make_folder(output)
     settings = settings_for([], model, ctx.obj)
+    report = _examine(sets, settings, chosen, streamed=streamed)
+    if output is not None:
+        write_report(report, output)
+    (_print_json if as_json else _print)(report)
+
+
+def _examine(
+    sets: Sequence[Manifest], settings: Settings, how: Compared, *, streamed: bool
+) -> Report:
+    """Hear every clip, by the service that a server of these settings would have."""
+    from sotto.app.build import build_service
+    from sotto.app.cli.local import loaded, run
+    from sotto.app.cli.progress import counting
+    from sotto.app.evaluate import Examiner
+    from sotto.clock import SystemClock
+
     service = build_service(settings)
     name = settings.models.default
-    examiner = Examiner(service, name, SystemClock(), streamed=streamed, normalization=chosen)
+    examiner = Examiner(service, name, SystemClock(), streamed=streamed, normalization=how)
 
     async def work() -> Report:
         async with loaded(service, settings):
@@ -86,10 +104,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a command's options, each by name
                 heard = count(1)
                 return await examiner.examine(sets, lambda outcome: tell(next(heard)))
 
-    report = run(work())
-    if output is not None:
-        write_report(report, output)
-    (_print_json if as_json else _print)(report)
+    return run(work())
 
 
 def _print_json(report: Report) -> None:

@@ -20,7 +20,8 @@ from sotto.app.settings import Settings
 from sotto.audio.format import FRAMES_PER_SECOND
 from sotto.errors import BadAudio, BadOption
 from sotto.runtime import picture
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transcript.cues import SHORTEST, Cue
 from sotto.transcript.render import Format, Granularity, render, srt, verbose, vtt
 from sotto.transcript.words import Segment, Transcript

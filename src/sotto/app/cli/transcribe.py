@@ -30,38 +30,45 @@ UNREADABLE = 2
 """Exit code where a file could not be read; the others were."""
 
 
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Any audio or video container; - reads stdin."),
+]
+Form = Annotated[
+    str,
+    typer.Option("--format", "-f", metavar="FORMAT", help="txt, srt, vtt, json, verbose_json."),
+]
+WordTimestamps = Annotated[
+    bool,
+    typer.Option(
+        "--word-timestamps",
+        help="json: the words too; srt, vtt: one cue a word; txt: one line a segment, "
+        "with its times.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Write DIR/name.ext, one per file."),
+]
+Prompt = Annotated[
+    str, typer.Option(help="Text taken to stand before the first word: names, spelling, style.")
+]
+Hotwords = Annotated[str, typer.Option(help="Words to expect anywhere.")]
+BeamSize = Annotated[int | None, typer.Option(help="1 to 20; more is slower and a little better.")]
+
+
 def transcribe(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     ctx: typer.Context,
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Any audio or video container; - reads stdin."),
-    ],
-    form: Annotated[
-        str,
-        typer.Option("--format", "-f", metavar="FORMAT", help="txt, srt, vtt, json, verbose_json."),
-    ] = "txt",
+    files: Files,
+    form: Form = "txt",
     model: Model = None,
     language: Language = None,
     task: Task = "transcribe",
-    word_timestamps: Annotated[
-        bool,
-        typer.Option(
-            "--word-timestamps",
-            help="json: the words too; srt, vtt: one cue a word; txt: one line a segment, "
-            "with its times.",
-        ),
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Write DIR/name.ext, one per file."),
-    ] = None,
-    prompt: Annotated[
-        str, typer.Option(help="Text taken to stand before the first word: names, spelling, style.")
-    ] = "",
-    hotwords: Annotated[str, typer.Option(help="Words to expect anywhere.")] = "",
-    beam_size: Annotated[
-        int | None, typer.Option(help="1 to 20; more is slower and a little better.")
-    ] = None,
+    word_timestamps: WordTimestamps = False,
+    output: Output = None,
+    prompt: Prompt = "",
+    hotwords: Hotwords = "",
+    beam_size: BeamSize = None,
 ) -> None:
     """Transcribe one file after the other, on the same service as the server's."""
     from dataclasses import replace
@@ -70,7 +77,7 @@ def transcribe(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     from sotto.app.cli.files import Outlet, Result, standard_input, transcribe_files
     from sotto.app.cli.local import run, settings_for
     from sotto.app.setting_sources import Flag
-    from sotto.runtime.service import FileRequest
+    from sotto.runtime.requests import FileRequest
     from sotto.transcript.languages import parse_language
     from sotto.transcript.options import Task, one_of
     from sotto.transcript.render import Format

@@ -6,15 +6,17 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from sotto.audio.format import frames, seconds
 from sotto.errors import SottoError
 from sotto.runtime.intake import Message
-from sotto.runtime.runner import Flush
+from sotto.runtime.names import until
+from sotto.runtime.runner import Flush, Listener
 from sotto.runtime.service import Stream
+from sotto.runtime.voices import Voices
 from sotto.transcript.events import Event
 from sotto.transports.deepgram.errors import NoSound
 from sotto.transports.deepgram.results import About, Channel, Style, metadata
@@ -25,15 +27,12 @@ from sotto.transports.peer import Peer
 Json: TypeAlias = dict[str, Any]
 Send: TypeAlias = Callable[[Sequence[Json]], Awaitable[None]]
 
-MAX_WAITING = 4
-"""Messages of one channel that wait to be heard; then the client is not read."""
-
 
 class Conversation:
     """One socket: what its client sends, to each channel; what is heard there, back.
 
-    The channels are known before the first sound comes, so that all of them are opened at once:
-    `runtime.voices`, which opens one when it is first heard, could refuse in mid-stream.
+    The channels are known before the first sound comes. So their streams are opened before, all of
+    them or none: a voice that is opened by its first sound could be refused in mid-stream.
     """
 
     def __init__(self, peer: Peer, query: Query, streams: Sequence[Stream], about: About) -> None:
@@ -42,26 +41,32 @@ class Conversation:
         self._query = query
         self._splitter = Splitter(query.split) if query.split else None
         style = _style(query)
-        self._lines = [
-            Line(stream, Channel(index, len(streams), style, about), self._send)
+        self._lines = {
+            str(index): Line(stream, Channel(index, len(streams), style, about), self._tell)
             for index, stream in enumerate(streams)
-        ]
+        }
         self._created = datetime.now(UTC)
         self._digest = hashlib.sha256()
+        self._over = asyncio.Event()
         self._failure: SottoError | None = None
 
     async def run(self, timeout: float) -> None:
         """From the first message to the last result. Raises what ends it early."""
         async with asyncio.TaskGroup() as tasks:
-            runs = [tasks.create_task(line.run()) for line in self._lines]
-            reading = tasks.create_task(self._read(timeout))
-            await asyncio.wait({reading, *runs}, return_when=asyncio.FIRST_COMPLETED)
-            reading.cancel()
-            for line in self._lines:
-                await line.send(None)
-        failures = [self._failure, *(line.failure for line in self._lines)]
-        for failure in filter(None, failures):
-            raise failure
+            voices = Voices(
+                tasks,
+                self._open,
+                self._listen,
+                most=len(self._lines),
+                failed=lambda _, error: self._end(error),
+            )
+            try:
+                await self._read(voices, timeout)
+            except SottoError as error:
+                self._end(error)
+            await voices.finish()
+        if self._failure is not None:
+            raise self._failure
 
     def metadata(self) -> Json:
         """The last message of a stream that came to its end."""
@@ -69,23 +74,32 @@ class Conversation:
             self._about,
             sha256=self._digest.hexdigest(),
             created=self._created,
-            duration=max(seconds(line.frame) for line in self._lines),
+            duration=max(seconds(line.frame) for line in self._lines.values()),
             channels=len(self._lines),
         )
         return {"type": "Metadata", **told}
 
-    async def _read(self, timeout: float) -> None:
-        try:
-            async with aclosing(self._messages(timeout)) as messages:
-                async for message in messages:
-                    if isinstance(message, bytes):
-                        await self._hear(message)
-                    elif not await self._obey(parse_message(message, len(self._lines))):
-                        break
-            if self._splitter is not None:
-                self._splitter.finish()
-        except SottoError as error:
-            self._failure = error
+    @asynccontextmanager
+    async def _open(self, name: str) -> AsyncIterator[Line]:
+        yield self._lines[name]
+
+    async def _listen(self, name: str, event: Event) -> None:
+        await self._lines[name].listen(event)
+
+    def _end(self, error: SottoError) -> None:
+        self._failure = self._failure or error
+        self._over.set()
+
+    async def _read(self, voices: Voices, timeout: float) -> None:
+        """Take messages to the last. Raises NoSound, ProtocolViolation, TooLarge, BadAudio."""
+        async with aclosing(until(self._messages(timeout), self._over)) as messages:
+            async for message in messages:
+                if isinstance(message, bytes):
+                    await self._hear(message, voices)
+                elif not await self._obey(parse_message(message, len(self._lines)), voices):
+                    break
+        if self._splitter is not None:
+            self._splitter.finish()
 
     async def _messages(self, timeout: float) -> AsyncGenerator[str | bytes, None]:
         """Until the client hangs up. Raises NoSound where it is silent for too long.
@@ -107,64 +121,58 @@ class Conversation:
                 return
             yield message
 
-    async def _hear(self, sound: bytes) -> None:
+    async def _hear(self, sound: bytes, voices: Voices) -> None:
         """Give each channel its part."""
         self._digest.update(sound)
         parts = [sound] if self._splitter is None else self._splitter.receive(sound)
-        for line, part in zip(self._lines, parts, strict=True):
-            await line.send(part)
+        for name, part in zip(self._lines, parts, strict=True):
+            await self._send(name, part, voices)
 
-    async def _obey(self, told: Told) -> bool:
+    async def _obey(self, told: Told, voices: Voices) -> bool:
         """Do what a text message says; false where it ends the stream."""
         match told.command:
             case Command.FINALIZE:
-                chosen = self._lines if told.channel is None else [self._lines[told.channel]]
-                for line in chosen:
-                    await line.send(Flush())
+                for name in self._lines if told.channel is None else [str(told.channel)]:
+                    await self._send(name, Flush(), voices)
             case Command.CONFIGURE:
                 await self._peer.send(json.dumps(_refuse_to_configure(self._about)))
         return told.command is not Command.CLOSE_STREAM
 
-    async def _send(self, messages: Sequence[Json]) -> None:
+    async def _send(self, name: str, message: Message, voices: Voices) -> None:
+        if not self._over.is_set():  # a voice that failed would be opened anew
+            await voices.send(name, message)
+
+    async def _tell(self, messages: Sequence[Json]) -> None:
         for message in messages:
             await self._peer.send(json.dumps(message))
 
 
 class Line:
-    """One channel: its stream, and what waits to be heard on it."""
+    """One channel: its stream, and what is told besides the stream's events."""
 
     def __init__(self, stream: Stream, channel: Channel, send: Send) -> None:
-        self.failure: SottoError | None = None
         self._stream = stream
         self._channel = channel
         self._send = send
-        self._waiting: asyncio.Queue[Message | None] = asyncio.Queue(MAX_WAITING)
         self._telling = asyncio.Lock()
-        self._over = False
 
     @property
     def frame(self) -> int:
         """Frames heard."""
         return self._stream.session.frame
 
-    async def run(self) -> None:
-        """To the stream's last event; what ends it early is kept as its failure."""
-        try:
-            await self._stream.run(self._messages(), self._listen)
-        except SottoError as error:
-            self.failure = error
-        finally:
-            self._over = True
-            while not self._waiting.empty():  # whoever waits to put something in must not hang
-                self._waiting.get_nowait()
+    async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
+        """The stream, from the first message to its last event. Raises what ends it early."""
+        await self._stream.run(self._heard(messages), listener)
 
-    async def send(self, message: Message | None) -> None:
-        """Let sound or a flush be heard; None is the end. Nothing where it has ended itself."""
-        if not self._over:
-            await self._waiting.put(message)
+    async def listen(self, event: Event) -> None:
+        """Tell of an event of the stream."""
+        await self._tell(lambda: self._channel.receive(event))
+        await self._tell_of_silence()
 
-    async def _messages(self) -> AsyncIterator[Message]:
-        while (message := await self._waiting.get()) is not None:
+    async def _heard(self, messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """The messages, and what is to be told once each was heard."""
+        async for message in messages:
             yield message
             if isinstance(message, Flush):
                 # The stream asks for one message ahead. When it asks for the one after this
@@ -172,10 +180,6 @@ class Line:
                 yield b""
                 await self._tell(lambda: self._channel.flushed(self._stream.session.utterances))
             await self._tell_of_silence()
-
-    async def _listen(self, event: Event) -> None:
-        await self._tell(lambda: self._channel.receive(event))
-        await self._tell_of_silence()
 
     async def _tell_of_silence(self) -> None:
         if self._channel.tells_of_silence:

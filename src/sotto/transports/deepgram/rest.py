@@ -20,7 +20,8 @@ from starlette.requests import ClientDisconnect
 from sotto.audio.format import PcmFormat, frames
 from sotto.errors import BadOption, Gone, SottoError
 from sotto.runtime.models import AUTO, ModelState
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transports.deepgram.errors import fault_of, refusal
 from sotto.transports.deepgram.files import Layout, results
 from sotto.transports.deepgram.results import About, metadata

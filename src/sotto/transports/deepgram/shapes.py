@@ -12,10 +12,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sotto.audio.format import Encoding, PcmFormat
-from sotto.errors import BadOption, ProtocolViolation, UnknownModel
-from sotto.runtime.service import Container, SoundFormat, StreamRequest
+from sotto.errors import BadOption, ProtocolViolation
+from sotto.runtime.requests import Container, SoundFormat, StreamRequest
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, PolicyName, StreamOptions
+from sotto.transports.model_names import local_name
 
 PATH = "/v1/listen"
 
@@ -156,17 +157,12 @@ class Query(BaseModel):
         )
 
     def model_of(self, resolve: Callable[[str], str]) -> str:
-        """The name to ask the core for; empty where it is one of Deepgram's and none of ours.
+        """The name to ask the core for; see `local_name`. Raises UnknownModel."""
+        return local_name(self.model, resolve, _is_deepgrams)
 
-        Raises UnknownModel, as `resolve` does for a name that is not served.
-        """
-        try:
-            resolve(self.model)
-        except UnknownModel:
-            if self.model.partition("-")[0].casefold() not in FAMILIES:
-                raise
-            return ""
-        return self.model
+
+def _is_deepgrams(name: str) -> bool:
+    return name.partition("-")[0].casefold() in FAMILIES
 
 
 def _is_on(given: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 
 from sotto.runtime.models import AUTO, ModelState, ModelStatus
-from sotto.runtime.service import FileRequest, Service
+from sotto.runtime.requests import FileRequest
+from sotto.runtime.service import Service
 from sotto.transcript.options import Task
 from sotto.transports.forms import OneFileForm, file_request, hear_upload, transcribe_upload
+from sotto.transports.model_names import local_name
 from sotto.transports.openai.answers import Shape, shape, transcription, translation
-from sotto.transports.openai.models import local_name
 from sotto.transports.openai.sse import event_stream
 
 NAME = "openai"
@@ -61,7 +62,7 @@ def router(service: Service, *, audio: bool = True) -> APIRouter:
 
     @routes.get("/v1/models", summary="The models and their states")
     async def models() -> dict[str, Any]:
-        return {"object": "list", "data": list_models(service)}
+        return {"object": "list", "data": list_models(service), "audio": audio}
 
     @routes.get("/v1/models/{model:path}", summary="One model and its state")
     async def one_model(model: str) -> dict[str, Any]:
@@ -157,7 +158,8 @@ def list_models(service: Service) -> list[dict[str, Any]]:
 
 def find_model(service: Service, name: str) -> ModelStatus:
     """The model that a request of that name would be given now. Raises UnknownModel."""
-    wanted = local_name(name, service.models.resolve)
+    resolve = service.models.resolve
+    wanted = resolve(local_name(name, resolve))
     known = service.models.snapshot()
     if wanted != AUTO:
         return next(status for status in known if status.name == wanted)

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from sotto.audio.format import FRAMES_PER_SECOND
 from sotto.errors import BadAudio, BadOption
 from sotto.runtime.intake import Message
-from sotto.runtime.service import Stream, StreamRequest
+from sotto.runtime.requests import StreamRequest
+from sotto.runtime.service import Stream
 from sotto.transcript.events import Event
 from sotto.transports.realtime.call import Call, made_up
 from sotto.transports.realtime.events import (

@@ -14,10 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sotto.audio.format import MAX_RATE, MIN_RATE, Encoding, PcmFormat, seconds
 from sotto.errors import BadOption
-from sotto.runtime.service import Service, StreamRequest
+from sotto.runtime.requests import StreamRequest
+from sotto.runtime.service import Service
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import DecodeOptions, StreamOptions
-from sotto.transports.openai.models import local_name
+from sotto.transports.model_names import local_name
 from sotto.transports.realtime.events import Json, Shape
 from sotto.transports.realtime.shapes import (
     OPENAIS_RATE,

@@ -49,7 +49,8 @@ from sotto.errors import (
     UnknownLanguage,
 )
 from sotto.runtime.names import until
-from sotto.runtime.service import Service, Stream, StreamRequest
+from sotto.runtime.requests import StreamRequest
+from sotto.runtime.service import Service, Stream
 from sotto.runtime.voices import Voices
 from sotto.transcript.events import Event
 from sotto.transcript.options import StreamOptions

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sotto.audio.format import Encoding, PcmFormat
-from sotto.errors import BadOption, CallerError, Gone, ProtocolViolation, SottoError, UnknownModel
+from sotto.errors import BadOption, ProtocolViolation, SottoError
 from sotto.runtime.intake import Message
-from sotto.runtime.service import Service, StreamRequest
+from sotto.runtime.requests import StreamRequest
+from sotto.runtime.service import Service
 from sotto.transcript.events import Event, Warned
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import Task, one_of
 from sotto.transports.dialect import SocketDialect
-from sotto.transports.peer import Peer
+from sotto.transports.model_names import is_any, local_name
+from sotto.transports.peer import Parting, Peer
 from sotto.transports.whisperlive.segments import Segments
 
 NAME = "whisperlive"
@@ -38,10 +38,6 @@ IDLE = 1.5
 """Seconds. Its client says nothing after the last sound but waits, and 15 s later it is gone."""
 MAX_UID = 200
 """Characters."""
-LAST_WORD_TIMEOUT = 2.0
-"""Seconds in which a client must take the error that ends its stream; and in which one that is told
-to wait may hang up by itself. Its main thread looks for that word again and again, but its other
-thread takes the word away where the server hangs up: so it could look forever."""
 
 Json: TypeAlias = dict[str, Any]
 
@@ -85,7 +81,7 @@ class Options(BaseModel):
         vad = self.vad_parameters or VadParameters()
         pause = vad.min_silence_duration_ms
         return StreamRequest(
-            model=_served(service, self.model or ""),
+            model=local_name(self.model or "", service.models.resolve, is_any),
             decode=replace(
                 service.defaults,
                 task=one_of(Task, "task", self.task or Task.TRANSCRIBE),
@@ -135,9 +131,14 @@ def uid_of(text: str) -> str:
     return uid[:MAX_UID] if isinstance(uid, str) else ""
 
 
+def may_wait(error: SottoError, *, ready: bool) -> bool:
+    """Whether a client is told to wait and come back."""
+    return error.retryable and not ready
+
+
 def refusal(uid: str, error: SottoError, *, ready: bool) -> Json:
     """What a client is told of the error that ends its stream; to wait, if that may help."""
-    if error.retryable and not ready:
+    if may_wait(error, ready=ready):
         return {"uid": uid, "status": "WAIT", "message": (error.retry_after or 0.0) / 60}
     return {"uid": uid, "status": "ERROR", "message": error.message}
 
@@ -146,16 +147,8 @@ def _warning(uid: str, message: str) -> Json:
     return {"uid": uid, "status": "WARNING", "message": message}
 
 
-def _served(service: Service, model: str) -> str:
-    """The model of that name, else the default: every client names one, as `small`."""
-    try:
-        return service.models.resolve(model)
-    except UnknownModel:
-        return ""
-
-
 @dataclass
-class _Client:
+class _Client(Parting):
     peer: Peer
     uid: str = ""
     ready: bool = False
@@ -163,14 +156,17 @@ class _Client:
     async def tell(self, message: Json) -> None:
         await self.peer.send(json.dumps(message))
 
-    async def refuse(self, error: SottoError) -> None:
-        message = refusal(self.uid, error, ready=self.ready)
-        with suppress(CallerError, TimeoutError):
-            async with asyncio.timeout(LAST_WORD_TIMEOUT):
-                await self.tell(message)
-                if message["status"] == "WAIT":
-                    async for _ in self.peer.messages():
-                        pass
+    def last_words(self, error: SottoError) -> str:
+        """An error, or the word to wait."""
+        return json.dumps(refusal(self.uid, error, ready=self.ready))
+
+    def lingers(self, error: SottoError) -> bool:
+        """Where it is told to wait.
+
+        Its main thread looks for that word again and again, but its other thread takes the word
+        away where the server hangs up: so it could look forever.
+        """
+        return may_wait(error, ready=self.ready)
 
 
 class WhisperLiveDialect(SocketDialect):
@@ -185,17 +181,8 @@ class WhisperLiveDialect(SocketDialect):
 
     async def serve(self, peer: Peer, service: Service) -> None:
         """One stream from its options to its last segment. Raises what ends it early."""
-        client = _Client(peer)
-        try:
-            await self._serve(client, service)
-        except Gone:
-            raise
-        except SottoError as error:
-            await client.refuse(error)
-            raise
-
-    async def _serve(self, client: _Client, service: Service) -> None:
-        text = await client.peer.first_text(self._config_timeout)
+        client = peer.parting = _Client(peer)
+        text = await peer.first_text(self._config_timeout)
         if text is None:
             raise ProtocolViolation("expected the options first, got sound")
         client.uid = uid_of(text)
@@ -218,7 +205,7 @@ class WhisperLiveDialect(SocketDialect):
             client.ready = True
             for warning in (*(warned.message for warned in stream.warnings), *options.unheeded):
                 await client.tell(_warning(client.uid, warning))
-            await stream.run(_messages(client.peer), listen)
+            await stream.run(_messages(peer), listen)
 
 
 async def _messages(peer: Peer) -> AsyncIterator[Message]:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from sotto.audio.format import PcmFormat
 from sotto.errors import BadOption, ProtocolViolation, SottoError, Unauthorized
 from sotto.runtime.intake import Message
-from sotto.runtime.service import Container, Service, SoundFormat, Stream, StreamRequest
+from sotto.runtime.requests import Sniffed, StreamRequest
+from sotto.runtime.service import Service, Stream
 from sotto.transcript.events import Event
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import one_of
@@ -21,9 +22,6 @@ from sotto.transports.whisperlivekit.lines import Board
 NAME = "whisperlivekit"
 PATH = "/asr"
 
-CONTAINERS = (b"\x1aE\xdf\xa3", b"OggS")
-"""First bytes of what a recorder in a browser makes: clients that were written for a server
-without `--pcm-input` send it, whatever they are told."""
 BAD_PARAMETERS, BAD_TOKEN = 4400, 4401
 """Close codes."""
 
@@ -44,9 +42,14 @@ class Parameters:
     language: str | None = None
     mode: Mode = Mode.FULL
 
-    def request(self, service: Service, sound: SoundFormat) -> StreamRequest:
-        """What the core is asked for."""
-        return StreamRequest(decode=replace(service.defaults, language=self.language), sound=sound)
+    def request(self, service: Service) -> StreamRequest:
+        """What the core is asked for.
+
+        Clients that were written for a server without `--pcm-input` send a container, whatever
+        they are told.
+        """
+        decode = replace(service.defaults, language=self.language)
+        return StreamRequest(decode=decode, sound=Sniffed(PcmFormat()))
 
 
 def parse_parameters(query: Mapping[str, str]) -> Parameters:
@@ -94,16 +97,10 @@ class WhisperLiveKitDialect(SocketDialect):
         """One stream from the server's configuration to `ready_to_stop`."""
         parameters = parse_parameters(peer.query)
         updates = _Updates(peer, Board(detects=parameters.language is None), parameters.mode)
-        messages = _messages(peer)
-        async with service.open_stream(parameters.request(service, PcmFormat()), NAME) as stream:
+        async with service.open_stream(parameters.request(service), NAME) as stream:
             config = {"type": "config", "useAudioWorklet": True, "mode": parameters.mode}
             await peer.send(json.dumps(config))
-            first = await anext(messages, b"")
-            if not first.startswith(CONTAINERS):
-                await updates.hear(stream, _chain(first, messages))
-                return
-        async with service.open_stream(parameters.request(service, Container()), NAME) as stream:
-            await updates.hear(stream, _chain(first, messages))
+            await updates.hear(stream, _messages(peer))
 
     def last_words(self, error: SottoError) -> str | None:
         """An `error` message; none where the token is not good, which the code says."""
@@ -118,18 +115,11 @@ class WhisperLiveKitDialect(SocketDialect):
         return BAD_PARAMETERS if isinstance(error, BadOption) else None
 
 
-async def _messages(peer: Peer) -> AsyncIterator[bytes]:
+async def _messages(peer: Peer) -> AsyncIterator[Message]:
     """Sound, up to the empty message that ends it."""
     async for message in peer.messages():
         if isinstance(message, str):
             raise ProtocolViolation("expected binary messages, got text")
         if not message:
             return
-        yield message
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[Message]:
-    if first:
-        yield first
-    async for message in rest:
         yield message

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from sotto.audio.format import seconds
 from sotto.errors import CallerError, ProtocolViolation, SottoError, TooLarge
 from sotto.runtime.intake import Message
-from sotto.runtime.service import Service, Stream, StreamRequest
+from sotto.runtime.requests import StreamRequest
+from sotto.runtime.service import Service, Stream
 from sotto.transcript.events import Committed, Event
 from sotto.transports.tcp import TcpPeer
 from sotto.transports.wyoming.shapes import Sound, Transcribe, info, parse

@@ -7,7 +7,7 @@
  * loudest value, below which normalizing clamps.
  */
 
-import { DYNAMIC_RANGE, normalize } from "./quantize.js";
+import { DYNAMIC_RANGE, normalize } from "./log_mel.js";
 
 /** What frames are given at least that the rule calls speech. */
 export const MAJORITY = 0.5;
@@ -46,16 +46,6 @@ export const LOOK_AHEAD = 1 + EDGE_OPTIONS.reach + (EDGE_OPTIONS.minX - 1); // 9
  */
 export function speechIn(mel, bands, options = EDGE_OPTIONS) {
   return probabilities(normalize(mel), bands, options);
-}
-
-/**
- * For each frame whether it is speech, by the original's rule.
- * @param {Float32Array} mel raw log10 power
- * @param {number} bands
- * @param {EdgeOptions} options
- */
-export function isSpeech(mel, bands, options = EDGE_OPTIONS) {
-  return spoken(bandsCrossed(normalize(mel), bands, options), options);
 }
 
 /**

@@ -15,6 +15,9 @@ export const HOP = 160;
 /** What checkpoints read. */
 export const MEL_BANDS = [80, 128];
 
+/** Powers of ten that Whisper keeps below the loudest value. */
+export const DYNAMIC_RANGE = 8;
+
 /** Frame i is centered at sample 160 × i. */
 const PADDING = N_FFT / 2;
 const MIN_POWER = 1e-10;
@@ -108,10 +111,27 @@ export class LogMel {
 }
 
 /**
+ * Whisper's clamp and scaling, over all values given; what a checkpoint's encoder reads.
+ * @param {Float32Array} mel raw log10 power
+ * @returns {Float32Array<ArrayBuffer>}
+ */
+export function normalize(mel) {
+  const loudest = mel.reduce((most, value) => Math.max(most, value), -Infinity);
+  const floor = Math.fround(loudest - DYNAMIC_RANGE);
+  const values = new Float32Array(mel.length);
+  for (let i = 0; i < mel.length; i += 1) {
+    values[i] = Math.fround(Math.max(mel[i], floor) + 4) / 4;
+  }
+  return values;
+}
+
+/**
+ * One array behind the other.
  * @param {Float32Array} first
  * @param {Float32Array} second
+ * @returns {Float32Array<ArrayBuffer>}
  */
-function joined(first, second) {
+export function joined(first, second) {
   const all = new Float32Array(first.length + second.length);
   all.set(first);
   all.set(second, first.length);

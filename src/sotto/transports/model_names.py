@@ -1,4 +1,4 @@
-"""Models by the names that clients of OpenAI send unmodified. Both of its dialects ask here."""
+"""Models by the names that other servers' clients send unmodified."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ def is_openais(name: str) -> bool:
     return _OPENAIS.fullmatch(name.strip().casefold()) is not None
 
 
-def local_name(model: str, resolve: Callable[[str], str]) -> str:
-    """What the server's models go by for it: OpenAI's own names mean the default model.
+def is_any(name: str) -> bool:
+    """True: clients that always name a model, or a folder, mean the server's own by it."""
+    return True
+
+
+def local_name(
+    model: str, resolve: Callable[[str], str], is_foreign: Callable[[str], bool] = is_openais
+) -> str:
+    """What the server's models go by for it; empty, the default model, for a foreign name.
 
     `resolve` is `ModelPool.resolve`, which goes first: a model here may be called `whisper-1`.
-    Raises UnknownModel.
+    Raises UnknownModel for a name that is neither.
     """
     try:
         return resolve(model)
     except UnknownModel:
-        if is_openais(model):
-            return resolve("")
+        if is_foreign(model):
+            return ""
         raise

@@ -1,4 +1,4 @@
-"""Names of models as clients of OpenAI send them."""
+"""Names of models as other servers' clients send them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sotto.errors import UnknownModel
-from sotto.transports.openai.models import is_openais, local_name
+from sotto.transports.model_names import is_any, is_openais, local_name
 
 SERVED = {"": "large", "large": "large", "nano": "nano", "whisper-1": "nano"}
 
@@ -39,13 +39,18 @@ OPENAIS = [
 @pytest.mark.parametrize("name", OPENAIS)
 def test_openais_names_mean_the_default(name: str) -> None:
     assert is_openais(name)
-    assert local_name(name, resolve) == ("nano" if name == "whisper-1" else "large")
+    assert local_name(name, resolve) == ("nano" if name == "whisper-1" else "")
 
 
 @pytest.mark.parametrize("name", ["gigantic", "gpt-4o", "whisper-2", "whisper-1-large", "tts-1"])
 def test_other_names_are_unknown(name: str) -> None:
     with pytest.raises(UnknownModel, match="got "):
         local_name(name, resolve)
+
+
+@pytest.mark.parametrize(("name", "local"), [("gigantic", ""), ("nano", "nano"), ("", "large")])
+def test_where_any_name_will_do_those_not_served_mean_the_default(name: str, local: str) -> None:
+    assert local_name(name, resolve, is_any) == local
 
 
 @given(name=st.one_of(st.text(), st.sampled_from(OPENAIS)), known=st.booleans())

@@ -1,0 +1,74 @@
+"""What is asked for: streams, files, and how much of them is too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sotto.audio.format import PcmFormat
+from sotto.streaming.segmenter import SegmenterOptions
+from sotto.transcript.options import DecodeOptions, StreamOptions
+
+
+class Container:
+    """The sound comes in a container, as a browser's MediaRecorder makes them."""
+
+
+@dataclass(frozen=True)
+class Sniffed:
+    """The sound comes in a container if its first bytes say so, else as raw samples."""
+
+    otherwise: PcmFormat = field(default_factory=PcmFormat)
+
+
+class MelImages:
+    """No sound comes: each message is an image of its spectrogram, as `audio/mel8.py` has it."""
+
+
+SoundFormat: TypeAlias = PcmFormat | Container | Sniffed | MelImages
+
+
+@dataclass(frozen=True)
+class StreamRequest:
+    """What a client wants of a stream."""
+
+    model: str = ""
+    """A name; empty takes the server's default."""
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+    stream: StreamOptions = field(default_factory=StreamOptions)
+    sound: SoundFormat = field(default_factory=PcmFormat)
+    pause: float | None = None
+    """Seconds of silence that end an utterance; None takes the server's. No less than 0.36 s."""
+    threshold: float | None = None
+    """Probability at which speech begins; None takes the server's."""
+    idle: float | None = None
+    """Seconds without sound after which an open utterance is ended; None takes the server's."""
+    longest: float | None = None
+    """Seconds after which an utterance is cut, 1 to 30; None takes the server's."""
+    session: str | None = None
+    """A name in the store, under which an earlier stream of that name is carried on; None makes
+    one up."""
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """What a client wants of a file."""
+
+    model: str = ""
+    """A name; empty takes the server's default."""
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is too much."""
+
+    max_sessions: int = 256
+    max_files: int = 64
+    max_file_seconds: float = 6 * 3600
+    """Of sound in one file: FLAC packs hours of silence into a few bytes."""
+    idle: float = 2.0
+    """Seconds without sound after which an open utterance is ended."""
+    guard: int | None = None
+    """Frames, for the policy `alignatt`; None takes the model's own."""
+    segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)
