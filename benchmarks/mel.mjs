@@ -9,8 +9,8 @@
  */
 
 import { EdgeStream } from "../src/sotto/web/mel/edges.js";
+import { Gate, LIVE } from "../src/sotto/web/mel/gate.js";
 import { LogMel, SAMPLE_RATE } from "../src/sotto/web/mel/log_mel.js";
-import { quantize } from "../src/sotto/web/mel/quantize.js";
 import { Resampler } from "../src/sotto/web/mel/resample.js";
 
 const MESSAGES_PER_SECOND = 10;
@@ -24,17 +24,21 @@ function noise(length) {
   return Float32Array.from({ length }, () => Math.random() - 0.5);
 }
 
+/** The gate's numbers, and all of the sound is speech to it. */
+const OPEN = { ...LIVE, opens: 0, release: 0 };
+
 /** Each step of one client, as functions from what it receives to what the next one does. */
 function steps(rate, bands) {
   const [resampler, mel, edges] = [new Resampler(rate), new LogMel(bands), new EdgeStream(bands)];
+  const gate = new Gate(bands, OPEN);
   return {
     resample: (samples) => resampler.receive(samples),
     mel: (samples) => mel.receive(samples),
     edges: (frames) => {
       edges.receive(frames);
-      return frames;
+      return { mel: frames, speech: new Float32Array(frames.length / bands) };
     },
-    quantize: (frames) => (frames.length ? quantize(frames) : null),
+    gate: (heard) => gate.receive(heard),
   };
 }
 

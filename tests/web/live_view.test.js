@@ -116,6 +116,35 @@ test("a lost stream keeps what was committed and drops what was not", () => {
   assert.equal(view.notice, "The connection was lost.");
 });
 
+const LOST = { type: "reconnecting", seconds: 1, reason: "The connection was lost" };
+
+test("a line that broke is told calmly, and keeps what was said", () => {
+  const view = reduce(spoken(), LOST);
+  assert.equal(statusOf(view), "Reconnecting");
+  assert.equal(view.notice, "The connection was lost. What is said meanwhile is heard later.");
+  assert.equal(textOf(view.utterances[0].words), "one");
+  assert.ok(!view.speaking);
+});
+
+test("an utterance that is heard again stands for the one that broke off", () => {
+  const started = { type: "speech_started", utterance: 1, at: 4 };
+  const final = { type: "final", utterance: 0, text: "one", start: 0.6, end: 3, language: "en" };
+  const broken = [final, started, { type: "committed", utterance: 1, text: " too", words: words("too", 4) }];
+  const resumed = [LOST, READY, { type: "resumed", at: 3, utterance: 1 }];
+  const again = [
+    started,
+    { type: "committed", utterance: 1, text: " two", words: words("two", 4) },
+    { type: "final", utterance: 1, text: "two", start: 4, end: 5, language: "en" },
+    { type: "committed", utterance: 2, text: " six", words: words("six", 6) },
+  ];
+  const view = [...broken, ...resumed, ...again].reduce(/** @type {any} */ (reduce), spoken());
+  assert.equal(view.phase, "listening");
+  assert.equal(view.notice, "");
+  assert.deepEqual(view.utterances.map(({ words: own }) => textOf(own)), ["one", "", "two", "six"]);
+  assert.ok(view.utterances.slice(0, 3).every((each) => each.final && each.end !== null));
+  assert.equal(liveTranscript(view, "transcribe").text, "one two six");
+});
+
 test("clear begins anew once the stream has stopped", () => {
   const stopped = reduce(spoken(), { type: "stopped", notice: "" });
   const view = reduce({ ...stopped, duration: 9 }, { type: "clear" });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import {
   anyLoading,
+  bandsOf,
   canTranslate,
   languageItems,
   languageName,
@@ -47,4 +48,17 @@ test("only a usable model that translates offers it", () => {
 test("a loading model is worth another look", () => {
   assert.equal(anyLoading(MODELS), true);
   assert.equal(anyLoading(MODELS.slice(0, 1)), false);
+});
+
+test("images have the bands of the model that is asked for, or of the largest that is ready", () => {
+  const models = [
+    { ...MODELS[0], n_mels: 80 },
+    { ...MODELS[0], id: "large", n_mels: 128 },
+    { ...MODELS[1], n_mels: null },
+  ];
+  assert.equal(bandsOf(models, "nano"), 80);
+  assert.equal(bandsOf(models, "large"), 128);
+  assert.equal(bandsOf(models, "auto"), 128);
+  assert.equal(bandsOf(models, "small"), 128);
+  assert.equal(bandsOf([models[2]], "auto"), 80);
 });

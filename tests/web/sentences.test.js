@@ -3,16 +3,15 @@ import { test } from "node:test";
 
 import { behindSentence, lossSentence, retryDelay, sentenceOf } from "../../src/sotto/web/core/sentences.js";
 
-test("only a stream that accepted no sound is tried again", () => {
-  assert.equal(retryDelay({ closeCode: 1013, ready: false, retryAfter: 3 }), 3);
-  assert.equal(retryDelay({ closeCode: 1012, ready: false, retryAfter: undefined }), 5);
-  assert.equal(retryDelay({ closeCode: 1013, ready: true, retryAfter: 3 }), null);
-  assert.equal(retryDelay({ closeCode: 1011, ready: false, retryAfter: 3 }), null);
+test("a stream is tried again where the server asks for it", () => {
+  assert.equal(retryDelay({ closeCode: 1013, retryAfter: 3 }), 3);
+  assert.equal(retryDelay({ closeCode: 1012, retryAfter: undefined }), 5);
+  assert.equal(retryDelay({ closeCode: 1011, retryAfter: 3 }), null);
 });
 
 test("a retry waits at least a second, and no part of one", () => {
-  assert.equal(retryDelay({ closeCode: 1013, ready: false, retryAfter: 0.2 }), 1);
-  assert.equal(retryDelay({ closeCode: 1013, ready: false, retryAfter: 1.5 }), 2);
+  assert.equal(retryDelay({ closeCode: 1013, retryAfter: 0.2 }), 1);
+  assert.equal(retryDelay({ closeCode: 1013, retryAfter: 1.5 }), 2);
 });
 
 test("errors are calm sentences", () => {

@@ -16,10 +16,12 @@ HELP = """Make an image of what is said in a file: its spectrogram, as silent cl
 
   sotto mel talk.mp3 -o talk.png
   sotto mel talk.mp3 -o talk.tga       [dim]# as hush sends them[/dim]
+  sotto mel talk.mp3 -o talk.png --anonymize
   sotto transcribe talk.png
 
 docs/mel-image.md describes the formats. Only what is Whisper's spectrogram is
-kept, in 80 bands; large-v3 and turbo read 128.
+kept, in 80 bands; large-v3 and turbo read 128. --anonymize makes it harder to
+tell who speaks: docs/silent-mode.md says how much harder.
 """
 
 
@@ -29,6 +31,9 @@ def mel(
         Path, typer.Option("--output", "-o", metavar="IMAGE", help="A .png, .tga or .mel8 file.")
     ],
     bands: Annotated[int, typer.Option(help="80 or 128, as the model reads.")] = 80,
+    anonymize: Annotated[
+        bool, typer.Option("--anonymize", help="Hide some of the voice, each time in another way.")
+    ] = False,
 ) -> None:
     """Write the image."""
     from sotto.audio.format import MEL_BANDS
@@ -44,11 +49,21 @@ def mel(
         )
     if bands not in MEL_BANDS:
         raise BadOption("bands", f"expected 80 or 128 bands, got {bands}")
-    image = make(_spectrogram(file, bands))
+    spectrogram = _spectrogram(file, bands)
+    image = make(_disguised(spectrogram) if anonymize else spectrogram)
     try:
         output.write_bytes(image)
     except OSError as error:
         raise BadOption("output", f"cannot write {output}: {error.strerror}") from error
+
+
+def _disguised(mel: Mel) -> Mel:
+    """In a disguise that is drawn anew and kept nowhere."""
+    import numpy as np
+
+    from sotto.audio.anonymize import Anonymizer, Disguise
+
+    return Anonymizer(mel.shape[1], Disguise.drawn(np.random.default_rng())).frames(mel)
 
 
 def _spectrogram(file: Path, bands: int) -> Mel:

@@ -8,7 +8,7 @@ export class SourceError extends Error {}
  * @typedef {object} Source
  * @property {number} rate samples a second
  * @property {Promise<void>} ended when the sound is over by itself
- * @property {(onSamples: (samples: Float32Array) => void) => void} start
+ * @property {(onSamples: (samples: Float32Array<ArrayBuffer>) => void) => void} start
  * @property {(held: boolean) => void} hold let it wait, where it can
  * @property {() => Promise<void>} finish the last samples are out when this is done
  * @property {() => void} close
@@ -57,11 +57,11 @@ export class Capture {
   }
 
   #node;
-  /** @type {((samples: Float32Array) => void) | null} */
+  /** @type {((samples: Float32Array<ArrayBuffer>) => void) | null} */
   #onSamples = null;
   #onDrained = () => {};
 
-  /** @param {(samples: Float32Array) => void} onSamples */
+  /** @param {(samples: Float32Array<ArrayBuffer>) => void} onSamples */
   start(onSamples) {
     this.#onSamples = onSamples;
   }
@@ -74,7 +74,7 @@ export class Capture {
     });
   }
 
-  /** @param {{samples: Float32Array, last: boolean}} message */
+  /** @param {{samples: Float32Array<ArrayBuffer>, last: boolean}} message */
   #receive({ samples, last }) {
     if (samples.length) this.#onSamples?.(samples);
     if (!last) return;

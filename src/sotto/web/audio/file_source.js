@@ -6,7 +6,7 @@ import { Capture, SourceError, newContext } from "./capture.js";
 
 /**
  * Throws SourceError where the browser cannot play the file.
- * @param {File} file
+ * @param {Blob} file
  * @returns {Promise<Source>}
  */
 export async function openFile(file) {
@@ -19,7 +19,7 @@ export async function openFile(file) {
     context.close();
   };
   try {
-    await playable(player, file.name);
+    await playable(player, file instanceof File ? file.name : "this file");
     const input = context.createMediaElementSource(player);
     input.connect(context.destination);
     return { ...playing(player, await Capture.open(context, input)), close };

@@ -1,6 +1,7 @@
 /** The microphone as a source. */
 
-import { Capture, SourceError, newContext } from "./capture.js";
+import { SourceError, newContext } from "./capture.js";
+import { hear } from "./stream_source.js";
 
 /** @typedef {import("./capture.js").Source} Source */
 
@@ -29,15 +30,7 @@ export async function openMicrophone({ echoCancellation }) {
   try {
     const stream = await ask(echoCancellation);
     tracks.push(...stream.getTracks());
-    const capture = await Capture.open(context, context.createMediaStreamSource(stream));
-    return {
-      rate: capture.rate,
-      ended: new Promise((resolve) => tracks[0].addEventListener("ended", () => resolve())),
-      start: (onSamples) => capture.start(onSamples),
-      hold: () => {},
-      finish: () => capture.finish(),
-      close,
-    };
+    return { ...(await hear(context, stream)), close };
   } catch (error) {
     close();
     throw error;

@@ -36,6 +36,19 @@ const STEPS = {
     retry: { seconds, reason },
     notice: "",
   }),
+  reconnecting: (view, { reason }) => ({
+    ...view,
+    phase: "reconnecting",
+    speaking: false,
+    behind: 0,
+    notice: `${reason}. ${STILL_HEARD}`,
+  }),
+  // What nobody will finish is no utterance any more; the next ones stand behind it.
+  resumed: (view, { utterance }) => {
+    const first = view.base - view.dropped + utterance;
+    const utterances = view.utterances.map((each, index) => (index < first ? each : emptied(each)));
+    return { ...view, utterances, base: view.dropped + utterances.length - utterance, notice: "" };
+  },
   begin: (view, { offset }) => ({ ...view, offset, base: view.dropped + view.utterances.length }),
   heard: (view, { seconds }) => ({ ...view, duration: Math.max(view.duration, seconds) }),
   behind: (view, { seconds }) => ({ ...view, behind: seconds }),
@@ -89,6 +102,8 @@ const STEPS = {
     duration: Math.max(view.duration, view.offset + duration),
   }),
 };
+
+const STILL_HEARD = "What is said meanwhile is heard later.";
 
 export const MISMATCH = "The server's final text differs from the words that it committed.";
 
@@ -189,6 +204,15 @@ function closeAll(view) {
       : { ...utterance, partial: [], final: true, end: utterance.end ?? lastEnd(utterance) },
   );
   return { ...view, utterances };
+}
+
+/**
+ * @param {Utterance} utterance
+ * @returns {Utterance}
+ */
+function emptied(utterance) {
+  const end = utterance.end ?? utterance.start;
+  return { ...utterance, words: [], partial: [], final: true, end };
 }
 
 /** @param {Utterance} utterance */

@@ -4,6 +4,8 @@
 /** @typedef {{value: string, label: string}} Item */
 
 export const AUTO = "auto";
+/** Of every Whisper model but the newest ones. */
+const DEFAULT_BANDS = 80;
 
 /**
  * @param {readonly Model[]} models
@@ -36,6 +38,19 @@ export function languageItems(models, chosen) {
  */
 export function canTranslate(models, chosen) {
   return candidates(models, chosen).some((model) => model.translates);
+}
+
+/**
+ * How many bands the images for a model have to have; for "auto", those for the largest that is
+ * ready, which the server lists last.
+ * @param {readonly Model[]} models
+ * @param {string} chosen
+ */
+export function bandsOf(models, chosen) {
+  const known = models.filter((model) => model.n_mels);
+  const ready = known.filter((model) => model.state === "ready");
+  const model = known.find((each) => each.id === chosen) ?? ready.at(-1) ?? known.at(-1);
+  return model?.n_mels ?? DEFAULT_BANDS;
 }
 
 /** @param {readonly Model[]} models */

@@ -44,12 +44,12 @@ export function reasonOf(code) {
 }
 
 /**
- * What to do after a socket closed: seconds to wait before another try, or null for none.
- * Only a stream of which no sound was accepted is tried again; another would lose words.
- * @param {{closeCode: number, ready: boolean, retryAfter: number | undefined}} end
+ * What to do after a socket closed that was never listened on: whole seconds to wait before another
+ * try, or null for none.
+ * @param {{closeCode: number, retryAfter: number | undefined}} end
  */
-export function retryDelay({ closeCode, ready, retryAfter }) {
-  if (ready || !RETRY_CODES.has(closeCode)) return null;
+export function retryDelay({ closeCode, retryAfter }) {
+  if (!RETRY_CODES.has(closeCode)) return null;
   return Math.max(1, Math.ceil(retryAfter ?? DEFAULT_RETRY_SECONDS));
 }
 
@@ -79,6 +79,8 @@ export function statusOf(view) {
       return `${waitReason(view)}, retrying in ${view.retry?.seconds ?? 0} s`;
     case "listening":
       return view.speaking ? "Hearing speech" : "Listening";
+    case "reconnecting":
+      return "Reconnecting";
     case "finishing":
       return "Finishing";
     case "stopped":

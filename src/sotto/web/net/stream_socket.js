@@ -6,12 +6,13 @@ import { withToken } from "./access_key.js";
 
 export class StreamSocket {
   /**
-   * @param {Readonly<Record<string, unknown>>} config the first message
-   * @param {string} key "" for none
+   * @param {string | URL} server where it is, with the path that it lies under
+   * @param {{config: Readonly<Record<string, unknown>>, key: string}} how the first message; "" for
+   *   no key
    * @param {(event: ServerEvent) => void} onEvent
    */
-  constructor(config, key, onEvent) {
-    this.#socket = new WebSocket(withToken(streamUrl(location), key));
+  constructor(server, { config, key }, onEvent) {
+    this.#socket = new WebSocket(withToken(streamUrl(server), key));
     this.#socket.binaryType = "arraybuffer";
     let opened = false;
     this.#socket.addEventListener("open", () => {
@@ -52,7 +53,9 @@ export class StreamSocket {
   }
 }
 
-/** @param {Location} location */
-function streamUrl({ protocol, host }) {
-  return `${protocol === "https:" ? "wss:" : "ws:"}//${host}/stream`;
+/** @param {string | URL} server */
+function streamUrl(server) {
+  const url = new URL("stream", server);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
 }
