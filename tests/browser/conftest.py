@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -112,6 +113,19 @@ def shot() -> Callable[[Page, str], Awaitable[None]]:
 
     async def save(page: Page, name: str) -> None:
         if folder:
-            await page.screenshot(path=str(Path(folder) / f"{name}.png"))
+            path = Path(folder) / f"{name}.png"
+            await page.screenshot(path=str(path))
+            _shrink(path)
 
     return save
+
+
+def _shrink(path: Path) -> None:
+    """A picture for the documentation, in 256 colors; Pillow comes with what draws curves."""
+    if importlib.util.find_spec("PIL") is None:
+        return
+    from PIL import Image
+
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)

@@ -2,15 +2,17 @@
 
 import { itemStatus, nextUp, reduceQueue } from "../core/queue.js";
 import { clockTime } from "../core/times.js";
-import { languageName } from "../core/models.js";
-import { UploadCanceled, UploadError, upload } from "../net/upload.js";
+import { bandsOf, languageName } from "../core/models.js";
+import { UploadCanceled, UploadError } from "../net/upload.js";
 import { Choices } from "../ui/choices.js";
 import { find, say } from "../ui/dom.js";
 import { mountCopy, mountDownloads } from "../ui/downloads.js";
 import { mountKeyField } from "../ui/key_field.js";
+import { mountSilentSwitch } from "../ui/silent_switch.js";
 import { mountDropZone } from "./drop_zone.js";
 import { Player } from "./player.js";
 import { QueueList } from "./queue_list.js";
+import { NotSilently, send } from "./sending.js";
 import { TranscriptView } from "./transcript_view.js";
 
 /** @typedef {import("../core/queue.js").Item} Item */
@@ -20,22 +22,22 @@ import { TranscriptView } from "./transcript_view.js";
 
 /**
  * @param {HTMLElement} root
- * @param {import("../net/model_list.js").ModelList} models
- * @param {AccessKey} access
+ * @param {import("../ui/page.js").Page} page
  */
-export function mountFiles(root, models, access) {
-  new FilesTab(root, models, access);
+export function mountFiles(root, page) {
+  new FilesTab(root, page);
 }
 
 class FilesTab {
   /**
    * @param {HTMLElement} root
-   * @param {import("../net/model_list.js").ModelList} models
-   * @param {AccessKey} access
+   * @param {import("../ui/page.js").Page} page
    */
-  constructor(root, models, access) {
+  constructor(root, { models, access, silent }) {
     this.#root = root;
     this.#access = access;
+    this.#silent = silent;
+    models.subscribe((list) => (this.#models = list));
     this.#part = (/** @type {string} */ name) => find(root, `[data-files=${name}]`, HTMLElement);
     this.#choices = new Choices(this.#part("choices"), models);
     this.#list = new QueueList(this.#part("queue"), (act, id) => this.#act(act, id));
@@ -47,12 +49,18 @@ class FilesTab {
     const input = find(root, "[data-files=input]", HTMLInputElement);
     mountDropZone({ panel: root, zone: this.#part("drop"), input }, (files) => this.#add(files));
     this.#mountResult();
+    const box = (/** @type {string} */ name) => find(root, `[data-files=${name}]`, HTMLInputElement);
+    const boxes = { silent: box("silent"), anonymize: box("anonymize"), note: this.#part("silent-note") };
+    mountSilentSwitch(boxes, silent);
     mountKeyField(root, access, { right: "files", next: input });
     access.onKey(() => this.#sendRefused());
   }
 
   #root;
   #access;
+  #silent;
+  /** @type {readonly import("../core/types.js").Model[]} */
+  #models = [];
   #part;
   #choices;
   #list;
@@ -62,6 +70,16 @@ class FilesTab {
   #queue = [];
   /** @type {Map<number, File>} */
   #files = new Map();
+  /**
+   * Files that came while silent mode was on, and whether it hid the speaker: of them nothing but
+   * pictures is sent, whatever is chosen later.
+   * @type {Map<number, boolean>}
+   */
+  #silently = new Map();
+  /** Files of which pictures are made. */
+  #preparing = /** @type {Set<number>} */ (new Set());
+  /** Files of which none can be made. */
+  #offered = /** @type {Set<number>} */ (new Set());
   #nextId = 0;
   /** @type {AbortController | null} */
   #sending = null;
@@ -83,15 +101,24 @@ class FilesTab {
   #add(files) {
     const added = files.map((file) => ({ id: this.#nextId++, name: file.name, size: file.size, file }));
     for (const { id, file } of added) this.#files.set(id, file);
+    if (this.#silent.on) for (const { id } of added) this.#silently.set(id, this.#silent.anonymize);
     this.#dispatch({ type: "add", files: added });
   }
 
   /** @param {import("../core/queue.js").QueueEvent} event */
   #dispatch(event) {
     this.#queue = reduceQueue(this.#queue, event);
-    this.#list.render(this.#queue, this.#opened?.item.id ?? null);
+    this.#renderList();
     const next = nextUp(this.#queue);
     if (next) this.#send(next);
+  }
+
+  #renderList() {
+    this.#list.render(this.#queue, {
+      open: this.#opened?.item.id ?? null,
+      preparing: this.#preparing,
+      offered: this.#silent.locked ? new Set() : this.#offered,
+    });
   }
 
   /** @param {Item} item */
@@ -101,11 +128,17 @@ class FilesTab {
     const sending = new AbortController();
     this.#sending = sending;
     const { key } = this.#access;
+    const choice = this.#choices.chosen;
+    const pictures = this.#picturesOf(id, choice.model);
     this.#dispatch({ type: "started", id });
     try {
-      const transcript = await upload(file, this.#choices.chosen, {
+      const transcript = await send(file, choice, {
+        pictures,
         key,
-        onProgress: (progress) => this.#dispatch({ type: "progress", id, progress }),
+        onProgress: (progress) => {
+          this.#preparing.delete(id);
+          this.#dispatch({ type: "progress", id, progress });
+        },
         signal: sending.signal,
       });
       this.#access.admitted("files");
@@ -119,11 +152,33 @@ class FilesTab {
   }
 
   /**
+   * How a file is to be made pictures of; null where it is sent as it is.
+   * @param {number} id
+   * @param {string} model
+   * @returns {import("./sending.js").Pictures | null}
+   */
+  #picturesOf(id, model) {
+    this.#offered.delete(id);
+    if (!this.#silent.on && !this.#silently.has(id)) return null;
+    const anonymize = this.#silent.anonymize || this.#silently.get(id) === true;
+    this.#silently.set(id, anonymize);
+    this.#preparing.add(id);
+    return {
+      bands: bandsOf(this.#models, model),
+      anonymize,
+      // All of it made is not yet all of it sent.
+      onPrepared: (progress) => this.#dispatch({ type: "progress", id, progress: Math.min(progress, 0.99) }),
+    };
+  }
+
+  /**
    * @param {number} id
    * @param {UploadError} error
    * @param {string} sent the key
    */
   #fail(id, error, sent) {
+    this.#preparing.delete(id);
+    if (error instanceof NotSilently) this.#offered.add(id);
     if (!this.#access.refused(error.trouble, { right: "files", sent })) {
       this.#dispatch({ type: "failed", id, error: error.message });
       return;
@@ -147,7 +202,11 @@ class FilesTab {
     const item = this.#queue.find((each) => each.id === id);
     if (act === "cancel" && item?.state !== "waiting") this.#sending?.abort();
     if (act === "remove") this.#forget(id);
-    return this.#dispatch({ type: act, id });
+    if (act === "cancel") this.#preparing.delete(id);
+    if (act !== "aloud") return this.#dispatch({ type: act, id });
+    this.#silent.choose(false);
+    this.#silently.delete(id);
+    this.#dispatch({ type: "again", id });
   }
 
   /** @param {number} id */
@@ -158,7 +217,7 @@ class FilesTab {
     const { transcript } = item;
     this.#opened = { item, transcript };
     this.#part("name").textContent = item.name;
-    this.#part("facts").textContent = factsOf(transcript);
+    this.#part("facts").textContent = factsOf(transcript, this.#silently.has(id));
     say(this.#part("notice"), "");
     this.#transcript.open(transcript);
     this.#player.open(file);
@@ -166,12 +225,14 @@ class FilesTab {
     this.#root.classList.add("has-result");
     // On a narrow page the transcript lies below the files.
     if (!matchMedia("(min-width: 60rem)").matches) this.#part("result").scrollIntoView();
-    this.#list.render(this.#queue, id);
+    this.#renderList();
   }
 
   /** @param {number} id */
   #forget(id) {
     this.#files.delete(id);
+    this.#silently.delete(id);
+    this.#offered.delete(id);
     if (this.#opened?.item.id !== id) return;
     this.#opened = null;
     this.#player.close();
@@ -189,8 +250,13 @@ class FilesTab {
   }
 }
 
-/** @param {Transcript} transcript */
-function factsOf({ duration, language, words }) {
+/**
+ * @param {Transcript} transcript
+ * @param {boolean} silently
+ */
+function factsOf({ duration, language, words }, silently) {
   const count = words ? `${words.length} ${words.length === 1 ? "word" : "words"}` : "";
-  return [clockTime(duration), language && languageName(language), count].filter(Boolean).join(" · ");
+  const how = silently ? "heard from pictures" : "";
+  const facts = [clockTime(duration), language && languageName(language), count, how];
+  return facts.filter(Boolean).join(" · ");
 }

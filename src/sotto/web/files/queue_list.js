@@ -4,7 +4,15 @@ import { isBusy, itemStatus } from "../core/queue.js";
 import { find, make } from "../ui/dom.js";
 
 /** @typedef {import("../core/queue.js").Item} Item */
-/** @typedef {"open" | "cancel" | "again" | "remove"} Act */
+/** @typedef {"open" | "cancel" | "again" | "aloud" | "remove"} Act */
+
+/**
+ * What the queue does not know of a file.
+ * @typedef {object} Around
+ * @property {number | null} open the file whose transcript is shown
+ * @property {ReadonlySet<number>} preparing files of which pictures are made
+ * @property {ReadonlySet<number>} offered files that may be sent as sound after all
+ */
 
 export class QueueList {
   /**
@@ -26,9 +34,9 @@ export class QueueList {
 
   /**
    * @param {readonly Item[]} queue
-   * @param {number | null} open
+   * @param {Around} around
    */
-  render(queue, open) {
+  render(queue, around) {
     for (const [id, row] of this.#rows) {
       if (queue.some((item) => item.id === id)) continue;
       row.remove();
@@ -36,7 +44,7 @@ export class QueueList {
     }
     for (const item of queue) {
       const row = this.#rows.get(item.id) ?? this.#add(item);
-      show(row, item, item.id === open);
+      show(row, item, around);
     }
     this.#root.hidden = !queue.length;
   }
@@ -56,8 +64,15 @@ export class QueueList {
       { class: "item", "data-id": String(item.id) },
       name,
       make("p", { class: "item-status" }),
-      make("progress", { class: "item-progress", max: "1", "aria-label": `Upload of ${item.name}` }),
-      make("div", { class: "item-acts" }, button("again", "Try again"), button("cancel", "Cancel"), button("remove", "Remove")),
+      make("progress", { class: "item-progress", max: "1", "aria-label": `Progress of ${item.name}` }),
+      make(
+        "div",
+        { class: "item-acts" },
+        button("aloud", "Switch silent off"),
+        button("again", "Try again"),
+        button("cancel", "Cancel"),
+        button("remove", "Remove"),
+      ),
     );
     this.#rows.set(item.id, row);
     this.#root.append(row);
@@ -68,14 +83,16 @@ export class QueueList {
 /**
  * @param {HTMLElement} row
  * @param {Item} item
- * @param {boolean} open
+ * @param {Around} around
  */
-function show(row, item, open) {
+function show(row, item, { open, preparing, offered }) {
   row.dataset.state = item.state;
-  find(row, ".item-status", HTMLElement).textContent = itemStatus(item);
+  find(row, ".item-status", HTMLElement).textContent = preparing.has(item.id)
+    ? `Making pictures ${Math.floor(item.progress * 100)} %`
+    : itemStatus(item);
   const name = find(row, "[data-act=open]", HTMLButtonElement);
   name.disabled = item.state !== "done";
-  name.setAttribute("aria-current", String(open));
+  name.setAttribute("aria-current", String(item.id === open));
   const progress = find(row, "progress", HTMLProgressElement);
   progress.hidden = !isBusy(item);
   // Without a value the bar says: busy, for nobody knows how long.
@@ -85,4 +102,5 @@ function show(row, item, open) {
   find(row, "[data-act=cancel]", HTMLElement).hidden = !pending;
   find(row, "[data-act=remove]", HTMLElement).hidden = pending;
   find(row, "[data-act=again]", HTMLElement).hidden = !["failed", "canceled"].includes(item.state);
+  find(row, "[data-act=aloud]", HTMLElement).hidden = item.state !== "failed" || !offered.has(item.id);
 }

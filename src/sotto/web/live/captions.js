@@ -49,6 +49,11 @@ export class Captions {
  * @param {Utterance} utterance
  */
 function show(line, utterance) {
+  // What is heard again after a lost connection begins anew.
+  if (utterance.words.length < line.utterance.words.length) {
+    for (const word of line.said.querySelectorAll(".word")) word.remove();
+    line.utterance = { ...line.utterance, words: [] };
+  }
   const before = line.utterance.words.length;
   utterance.words.slice(before).forEach((word, index) => {
     line.unstable.before(...pieces(word, before + index === 0));

@@ -7,41 +7,43 @@ import { Choices } from "../ui/choices.js";
 import { find, say } from "../ui/dom.js";
 import { mountCopy, mountDownloads } from "../ui/downloads.js";
 import { mountKeyField } from "../ui/key_field.js";
+import { mountSilentSwitch } from "../ui/silent_switch.js";
 import { Captions } from "./captions.js";
 import { Follow } from "./follow.js";
 import { LatencyLine } from "./latency_line.js";
 import { LiveRun } from "./live_run.js";
 import { Meter } from "./meter.js";
 import { SourceChoice } from "./source_choice.js";
+import { Spectrogram } from "./spectrogram.js";
 
 /** @typedef {import("../core/types.js").LiveView} LiveView */
 /** @typedef {import("../core/types.js").Task} Task */
-/** @typedef {import("../net/access_key.js").AccessKey} AccessKey */
+/** @typedef {import("../ui/page.js").Page} Page */
 
 /**
  * @param {HTMLElement} root
- * @param {import("../net/model_list.js").ModelList} models
- * @param {AccessKey} access
+ * @param {Page} page
  */
-export function mountLive(root, models, access) {
-  new LiveTab(root, models, access);
+export function mountLive(root, page) {
+  new LiveTab(root, page);
 }
 
 class LiveTab {
   /**
    * @param {HTMLElement} root
-   * @param {import("../net/model_list.js").ModelList} models
-   * @param {AccessKey} access
+   * @param {Page} page
    */
-  constructor(root, models, access) {
+  constructor(root, { models, access, silent }) {
     this.#root = root;
     this.#models = models;
     this.#access = access;
+    this.#silent = silent;
     const part = (/** @type {string} */ name) => find(root, `[data-live=${name}]`, HTMLElement);
     this.#part = part;
     this.#captions = new Captions(part("captions"));
     this.#follow = new Follow(part("stage"), find(root, "[data-live=latest]", HTMLButtonElement));
     this.#meter = new Meter(part("meter"));
+    this.#spectrogram = new Spectrogram(part("river"));
     this.#settings = find(root, "[data-live=settings]", HTMLDetailsElement);
     this.#source = new SourceChoice(root, () => this.#showSettings());
     this.#choices = new Choices(part("choices"), models);
@@ -53,10 +55,12 @@ class LiveTab {
   #root;
   #models;
   #access;
+  #silent;
   #part;
   #captions;
   #follow;
   #meter;
+  #spectrogram;
   #settings;
   #source;
   /** @type {Choices | null} null until the page is put together */
@@ -71,6 +75,8 @@ class LiveTab {
   /** @type {LiveRun | null} */
   #run = null;
   #refused = false;
+  /** Whether the server wanted pictures where it was offered sound. */
+  #wantsPictures = false;
   /** @type {Task} */
   #task = "transcribe";
 
@@ -79,10 +85,15 @@ class LiveTab {
     this.#part("start").addEventListener("click", () => (this.#run ? this.#run.stop() : this.#start()));
     this.#part("clear").addEventListener("click", () => {
       this.#dispatch({ type: "clear" });
+      if (!this.#run) this.#spectrogram.clear();
       this.#part("start").focus();
     });
     this.#part("choices").addEventListener("choices", () => this.#showSettings());
     this.#part("choices").addEventListener("change", () => this.#showSettings());
+    const box = (/** @type {string} */ name) => find(this.#root, `[data-live=${name}]`, HTMLInputElement);
+    const parts = { silent: box("silent"), anonymize: box("anonymize"), note: this.#part("silent-note") };
+    mountSilentSwitch(parts, this.#silent);
+    this.#silent.watch(() => this.#showSettings());
     mountKeyField(this.#root, this.#access, { right: "streams", next: this.#part("start") });
     this.#access.onKey(() => this.#startRefused());
     mountCopy(find(this.#root, "[data-live=copy]", HTMLButtonElement), transcript);
@@ -99,17 +110,21 @@ class LiveTab {
     const { model, language, task } = this.#choices.chosen;
     this.#task = task;
     this.#latency = new LatencyLine();
-    this.#refused = false;
+    this.#refused = this.#wantsPictures = false;
+    this.#spectrogram.begin(this.#view.duration);
     this.#run = new LiveRun({
       openSource: () => this.#source.open(),
       config: { model, task, ...(language === "auto" ? {} : { language }) },
       access: this.#access,
+      silent: this.#silent.on,
+      anonymize: this.#silent.anonymize,
       offset: this.#view.duration,
       dispatch: (event) => this.#dispatch(event),
       onSound: (samples, seconds) => {
         this.#meter.show(samples);
         this.#latency.captured(seconds, performance.now());
       },
+      onFrames: (frames) => this.#spectrogram.show(frames),
     });
     try {
       await this.#run.run();
@@ -119,7 +134,8 @@ class LiveTab {
       this.#meter.rest();
       this.#askPaint();
     }
-    if (!this.#access.asked("streams")) this.#startRefused();
+    if (this.#wantsPictures) await this.#start();
+    else if (!this.#access.asked("streams")) this.#startRefused();
   }
 
   /** Nothing listens behind the other tab: what was refused here starts again here only. */
@@ -129,6 +145,11 @@ class LiveTab {
 
   /** @param {Parameters<typeof reduce>[1]} event */
   #dispatch(event) {
+    if (refusesAudio(event) && !this.#silent.on) {
+      this.#silent.lock(true);
+      this.#wantsPictures = true;
+      return;
+    }
     const before = this.#view;
     this.#view = reduce(before, event);
     this.#latency.received(before, this.#view, performance.now());
@@ -147,6 +168,7 @@ class LiveTab {
     const view = this.#view;
     this.#captions.render(view.utterances);
     this.#showState(view);
+    this.#spectrogram.words(view);
     this.#follow.update();
     const at = performance.now();
     this.#latency.painted(this.#painted, view, { asked: this.#asked ?? at, at });
@@ -165,7 +187,8 @@ class LiveTab {
     this.#part("empty").hidden = hasLines;
     this.#part("actions").hidden = !hasWords;
     this.#part("start-name").textContent = this.#startName(view);
-    this.#part("status").textContent = [statusOf(view), view.model].filter(Boolean).join(" · ");
+    const how = [statusOf(view), view.model, this.#silent.label.toLowerCase()];
+    this.#part("status").textContent = how.filter(Boolean).join(" · ");
     const aloud = statusAloud(view);
     if (this.#part("status-aloud").textContent !== aloud) this.#part("status-aloud").textContent = aloud;
     say(this.#part("notice"), view.notice || behindSentence(view.behind));
@@ -180,7 +203,15 @@ class LiveTab {
 
   #showSettings() {
     this.#part("lead").textContent = this.#source?.lead ?? "";
-    const words = [this.#source?.label, this.#choices?.summary];
+    const words = [this.#silent?.label, this.#source?.label, this.#choices?.summary];
     this.#part("summary").textContent = words.filter(Boolean).join(" · ");
   }
+}
+
+/**
+ * A stream of sound that is refused because the server takes none; nothing of it was sent yet.
+ * @param {{type: string, code?: string, param?: string}} event
+ */
+function refusesAudio({ type, code, param }) {
+  return type === "error" && code === "bad_option" && param === "encoding";
 }

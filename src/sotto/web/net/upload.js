@@ -5,7 +5,12 @@ import { sentenceOf } from "../core/sentences.js";
 import { headersOf } from "./access_key.js";
 
 /** @typedef {import("../core/types.js").Transcript} Transcript */
+/** @typedef {import("../core/types.js").Choice} Choice */
 /** @typedef {import("../core/failure.js").Trouble} Trouble */
+
+const TRANSCRIPTIONS = "/v1/audio/transcriptions";
+const TRANSLATIONS = "/v1/audio/translations";
+const PICTURES = "/v1/mel";
 
 /** What went wrong, as a sentence, and as the server said it. */
 export class UploadError extends Error {
@@ -22,17 +27,46 @@ export class UploadError extends Error {
 /** The user called it off. */
 export class UploadCanceled extends Error {}
 
+/** @typedef {{key: string, onProgress: (progress: number) => void, signal: AbortSignal}} How key "" for none */
+
 /**
- * XMLHttpRequest, because fetch does not tell how much was sent.
  * Rejects with UploadError or UploadCanceled.
  * @param {File} file
- * @param {import("../core/types.js").Choice} choice
- * @param {{key: string, onProgress: (progress: number) => void, signal: AbortSignal}} how key "" for none
+ * @param {Choice} choice
+ * @param {How} how
  * @returns {Promise<Transcript>}
  */
-export function upload(file, choice, { key, onProgress, signal }) {
+export function upload(file, choice, how) {
+  const fields = form(choice);
+  fields.append("file", file);
+  return post(choice.task === "translate" ? TRANSLATIONS : TRANSCRIPTIONS, fields, how);
+}
+
+/**
+ * Pictures of a file's sound in its place, in order; of the file not even its name is sent.
+ * Rejects with UploadError or UploadCanceled.
+ * @param {readonly Blob[]} pictures
+ * @param {Choice} choice
+ * @param {How} how
+ * @returns {Promise<Transcript>}
+ */
+export function uploadPictures(pictures, choice, how) {
+  const fields = form(choice);
+  fields.append("task", choice.task);
+  pictures.forEach((picture, index) => fields.append("file", picture, `${index}`));
+  return post(PICTURES, fields, how);
+}
+
+/**
+ * XMLHttpRequest, because fetch does not tell how much was sent.
+ * @param {string} path
+ * @param {FormData} fields
+ * @param {How} how
+ * @returns {Promise<Transcript>}
+ */
+function post(path, fields, { key, onProgress, signal }) {
   const request = new XMLHttpRequest();
-  request.open("POST", pathOf(choice));
+  request.open("POST", path);
   for (const [name, value] of Object.entries(headersOf(key))) request.setRequestHeader(name, value);
   request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(loaded / total));
   request.upload.addEventListener("load", () => onProgress(1));
@@ -44,22 +78,13 @@ export function upload(file, choice, { key, onProgress, signal }) {
     });
     request.addEventListener("error", () => reject(new UploadError("The server cannot be reached.")));
     request.addEventListener("abort", () => reject(new UploadCanceled()));
-    request.send(form(file, choice));
+    request.send(fields);
   });
 }
 
-/** @param {import("../core/types.js").Choice} choice */
-function pathOf({ task }) {
-  return task === "translate" ? "/v1/audio/translations" : "/v1/audio/transcriptions";
-}
-
-/**
- * @param {File} file
- * @param {import("../core/types.js").Choice} choice
- */
-function form(file, { model, language }) {
+/** @param {Choice} choice */
+function form({ model, language }) {
   const fields = new FormData();
-  fields.append("file", file);
   fields.append("model", model);
   if (language !== "auto") fields.append("language", language);
   fields.append("response_format", "verbose_json");

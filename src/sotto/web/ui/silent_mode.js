@@ -1,0 +1,116 @@
+/**
+ * Whether pictures of the sound are sent instead of the sound: chosen, remembered, and the same in
+ * both tabs. Nothing here touches the page or the network.
+ */
+
+const STORED = "sotto.silent";
+/** What is stored for each choice; nothing is off. */
+const PICTURES = "pictures";
+const HIDDEN = "hidden";
+
+const LEAVES = "Only pictures of the sound leave this device.";
+const LOCKED = "This server takes no audio: only pictures of the sound leave this device.";
+const TOLD = "They still tell your words, and something of your voice.";
+const TOLD_HIDDEN = "They still tell your words; your voice is disguised in them.";
+
+/** One for the page. */
+export class SilentMode {
+  /** @param {() => Storage} storage may throw where the browser keeps nothing for this page */
+  constructor(storage) {
+    this.#storage = storage;
+    const kept = this.#kept((store) => store.getItem(STORED));
+    this.#chosen = kept === PICTURES || kept === HIDDEN;
+    this.#anonymize = kept === HIDDEN;
+  }
+
+  #storage;
+  #chosen;
+  #anonymize;
+  #locked = false;
+  /** @type {(() => void)[]} */
+  #watchers = [];
+
+  get on() {
+    return this.#chosen || this.#locked;
+  }
+
+  /** Whether the speaker is hidden too. */
+  get anonymize() {
+    return this.on && this.#anonymize;
+  }
+
+  /** Whether the server takes nothing else. */
+  get locked() {
+    return this.#locked;
+  }
+
+  /** What it keeps, as a sentence; "" while it is off. */
+  get keeps() {
+    if (!this.on) return "";
+    return this.#locked ? LOCKED : LEAVES;
+  }
+
+  /** What it does not keep, as a sentence; "" while it is off. */
+  get tells() {
+    if (!this.on) return "";
+    return this.#anonymize ? TOLD_HIDDEN : TOLD;
+  }
+
+  /** A word for a summary; "" while it is off. */
+  get label() {
+    if (!this.on) return "";
+    return this.#anonymize ? "Silent, voice disguised" : "Silent";
+  }
+
+  /** @param {() => void} watcher hears now and whenever something changed */
+  watch(watcher) {
+    this.#watchers.push(watcher);
+    watcher();
+  }
+
+  /** @param {boolean} on */
+  choose(on) {
+    this.#chosen = on;
+    this.#changed();
+  }
+
+  /** @param {boolean} anonymize */
+  hideSpeaker(anonymize) {
+    this.#anonymize = anonymize;
+    this.#changed();
+  }
+
+  /**
+   * The server was asked whether it takes audio. What the user chose stays for other servers.
+   * @param {boolean} locked
+   */
+  lock(locked) {
+    if (locked === this.#locked) return;
+    this.#locked = locked;
+    this.#tell();
+  }
+
+  #changed() {
+    const value = this.#anonymize ? HIDDEN : PICTURES;
+    this.#kept((store) => (this.#chosen ? store.setItem(STORED, value) : store.removeItem(STORED)));
+    this.#tell();
+  }
+
+  #tell() {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /**
+   * @template T
+   * @param {(store: Storage) => T} use
+   * @returns {T | null} null where the browser keeps nothing: the choice then holds until a reload
+   */
+  #kept(use) {
+    try {
+      return use(this.#storage());
+    } catch (error) {
+      if (error instanceof DOMException) return null;
+      throw error;
+    }
+  }
+}
