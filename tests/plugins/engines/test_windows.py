@@ -26,6 +26,10 @@ def job(
         (1, EXACT, 16),
         (16, EXACT, 16),
         (17, EXACT, 32),
+        (144, EXACT, 144),
+        (145, EXACT, 176),
+        (160, EXACT, 176),
+        (161, EXACT, 176),
         (2992, EXACT, 2992),
         (2993, EXACT, 3000),
         (1, MARGIN, 272),
@@ -37,8 +41,16 @@ def job(
     ],
 )
 def test_padded_length(frames: int, context: AudioContext, padded: int) -> None:
-    assert padded_length(frames, context) == padded
+    assert padded_length(frames, context, 80) == padded
     assert padded % 2 == 0
+
+
+@pytest.mark.parametrize("n_mels", [80, 128])
+@pytest.mark.parametrize("context", [EXACT, MARGIN, FULL])
+def test_no_encoded_window_looks_like_mel(context: AudioContext, n_mels: int) -> None:
+    """CTranslate2 takes what has as many rows as there are bands for mel."""
+    padded = {padded_length(frames, context, n_mels) for frames in range(1, 3001)}
+    assert 2 * n_mels not in padded
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from sotto.transcript.options import AudioContext
 
 MARGIN = 256
 """Frames of silence after the sound that a checkpoint wants that was not trained without."""
+FRAMES_A_POSITION = 2
+"""Of the encoder."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,20 @@ def audio_context(job: DecodeJob, traits: Traits) -> AudioContext:
     return job.audio_context or job.options.audio_context or traits.audio_context
 
 
-def padded_length(frames: int, context: AudioContext) -> int:
-    """How many frames the encoder reads for so many frames of sound."""
+def padded_length(frames: int, context: AudioContext, n_mels: int) -> int:
+    """How many frames the encoder reads for so many frames of sound.
+
+    Never those whose encoder positions are as many as the bands: CTranslate2 tells mel from what
+    was encoded by the middle one of three dimensions alone, and would encode that again. With 80
+    bands all windows of 1.45 to 1.6 s came out as nonsense.
+    """
     if context is AudioContext.FULL:
         return WINDOW_FRAMES
     margin = MARGIN if context is AudioContext.MARGIN else 0
-    return min(-(-(frames + margin) // BUCKET) * BUCKET, WINDOW_FRAMES)
+    length = -(-(frames + margin) // BUCKET) * BUCKET
+    if length == n_mels * FRAMES_A_POSITION:
+        length += BUCKET
+    return min(length, WINDOW_FRAMES)
 
 
 def batches(jobs: Sequence[DecodeJob], traits: Traits) -> list[Batch]:
@@ -52,7 +62,7 @@ def batches(jobs: Sequence[DecodeJob], traits: Traits) -> list[Batch]:
     lengths = []
     for place, job in enumerate(jobs):
         context = audio_context(job, traits)
-        lengths.append(padded_length(len(job.mel), context))
+        lengths.append(padded_length(len(job.mel), context, traits.n_mels))
         exact = lengths[-1] if context is AudioContext.EXACT else 0
         groups.setdefault((context, exact), []).append(place)
     return [
