@@ -10,6 +10,7 @@ import pytest
 
 from sotto.runtime.container import read_file
 from sotto.runtime.requests import FileRequest
+from sotto.training.evaluation.scoring import Score, score
 from tests.listening import listen
 from tests.serving import Served
 from tests.speech import Pcm, manifest, needs_data, pcm_s16le
@@ -25,6 +26,13 @@ def clips() -> list[Path]:
     return [Path(entry["path"]) for entry in manifest("digit_strings")]
 
 
+ALIKE = 0.95
+"""Of the clips: committed words are the prefix of what is decoded later, and where the model is not
+sure it may go on otherwise than from nothing. Which windows are decoded depends on the clock."""
+POINTS = 0.005
+"""By which the word error rates may differ."""
+
+
 async def test_a_stream_in_real_time_gives_the_words_of_the_file(
     server: Served, clips: list[Path]
 ) -> None:
@@ -38,9 +46,18 @@ async def test_a_stream_in_real_time_gives_the_words_of_the_file(
 
     streamed = await asyncio.gather(*map(stream, clips))
     assert len(streamed) == 60
-    for path, text in zip(clips, streamed, strict=True):
-        transcript = await transcribe(server, path)
-        assert text == transcript, path.name
+    whole = [await transcribe(server, path) for path in clips]
+    alike = sum(text == transcript for text, transcript in zip(streamed, whole, strict=True))
+    assert alike >= ALIKE * 60
+    assert abs(wer(streamed) - wer(whole)) <= POINTS
+
+
+def wer(heard: list[str]) -> float:
+    """Of all clips together."""
+    said = [entry["text"] for entry in manifest("digit_strings")]
+    total = sum((score(*pair) for pair in zip(said, heard, strict=True)), Score())
+    assert total.wer is not None
+    return total.wer
 
 
 async def transcribe(server: Served, path: Path) -> str:

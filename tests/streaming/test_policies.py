@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sotto.errors import BadOption
-from sotto.interfaces.engine import HeardWord
+from sotto.interfaces.engine import HeardWord, Traits
 from sotto.streaming.policies import AlignAtt, Chunked, LocalAgreement, make_policy
 from sotto.transcript.options import PolicyName, StreamOptions
 from sotto.transcript.words import Word
@@ -24,6 +24,21 @@ def test_alignatt_waits_for_an_unsure_word_until_it_is_heard_again() -> None:
     assert policy.commit([first], 200) == 0
     assert policy.commit([first, first], 200) == 2
     assert policy.commit([tail((" nine", 50, 0.6)), first], 200) == 0
+
+
+def test_alignatt_waits_longer_for_a_word_that_is_not_sure() -> None:
+    policy = AlignAtt(guard=60, sure=0.9, doubt=240)
+    unsure = tail((" one", 50, 0.6), (" two", 100, 0.99))
+    assert policy.commit([unsure, unsure], 200) == 0
+    assert policy.commit([unsure, unsure], 290) == 2
+    assert policy.commit([unsure], 290) == 0
+    sure = tail((" one", 50, 0.95), (" two", 100, 0.6))
+    assert policy.commit([sure, sure], 200) == 1
+
+
+def test_the_policy_waits_as_the_checkpoint_says() -> None:
+    traits = Traits(guard=40, sure=0.8, doubt=100)
+    assert make_policy(StreamOptions(), traits) == AlignAtt(40, 0.8, 100)
 
 
 def test_local_agreement_commits_the_shared_prefix() -> None:
@@ -49,7 +64,7 @@ def test_chunked_commits_all_but_the_overlap() -> None:
     ],
 )
 def test_each_name_gives_its_policy(name: PolicyName, kind: type) -> None:
-    assert isinstance(make_policy(StreamOptions(policy=name), guard=40), kind)
+    assert isinstance(make_policy(StreamOptions(policy=name), Traits()), kind)
 
 
 def test_an_overlap_longer_than_half_a_chunk_is_refused() -> None:

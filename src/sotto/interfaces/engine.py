@@ -106,6 +106,10 @@ class Traits:
     """Whether it can be given full 30 s windows when a short one looks suspicious."""
     guard: int = 60
     """Frames before a window's end in which what it hears is not settled: the weaker, the more."""
+    sure: float = 0.9
+    """Probability from which it means a word."""
+    doubt: int = 0
+    """The guard for words that it does not mean, if larger."""
     notice: str = field(default="", compare=False)
     """What its users should know before they rely on it; empty where it is what they expect."""
     revision: str = field(default="", compare=False)

@@ -117,7 +117,7 @@ class Service:
                 earlier = await self.store.segments(stream_id)
                 options = SessionOptions(
                     decode=fit(request.decode, model.traits),
-                    policy=make_policy(request.stream, guard=self._guard(model.traits)),
+                    policy=make_policy(request.stream, self._settling(model.traits)),
                     segmenter=self._segmenter(request),
                     guards=BY_EDGES if isinstance(request.sound, MelImages) else GuardOptions(),
                     partials=request.stream.partials,
@@ -208,8 +208,9 @@ class Service:
             longest=None if request.longest is None else frames(request.longest),
         )
 
-    def _guard(self, traits: Traits) -> int:
-        return traits.guard if self.limits.guard is None else self.limits.guard
+    def _settling(self, traits: Traits) -> Traits:
+        guard = self.limits.guard
+        return traits if guard is None else replace(traits, guard=guard, doubt=guard)
 
     def _door(self, sound: SoundFormat, traits: Traits) -> WayIn:
         if isinstance(sound, MelImages):

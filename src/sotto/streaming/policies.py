@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from sotto.audio.format import frames
-from sotto.interfaces.engine import BUCKET, HeardWord
+from sotto.interfaces.engine import BUCKET, HeardWord, Traits
 from sotto.transcript.options import PolicyName, StreamOptions
 
 Tail: TypeAlias = tuple[HeardWord, ...]
@@ -47,13 +47,15 @@ class Policy(Protocol):
 class AlignAtt:
     """Commits at first sight what ends before a guard at the window's end and is sure enough.
 
-    A word that is not sure waits until the next hypothesis says the same.
+    A word that is not sure waits for a longer guard, and until the next hypothesis says the same.
     """
 
     guard: int = 60
     """Frames before the window's end in which nothing is safe."""
     sure: float = 0.9
     """Probability from which a word need not be seen twice."""
+    doubt: int = 0
+    """Frames before the window's end in which what is not sure is not safe; the guard, if less."""
     cadence: int = CADENCE
     overlap: None = None
 
@@ -61,10 +63,12 @@ class AlignAtt:
         """The run of safe words at the tail's beginning."""
         before: Tail = history[-2] if len(history) > 1 else ()
         for index, heard in enumerate(history[-1]):
-            if heard.word.end > window_end - self.guard:
+            sure = heard.word.probability >= self.sure
+            guard = self.guard if sure else max(self.guard, self.doubt)
+            if heard.word.end > window_end - guard:
                 return index
             seen = index < len(before) and _same(before[index], heard)
-            if heard.word.probability < self.sure and not seen:
+            if not sure and not seen:
                 return index
         return len(history[-1])
 
@@ -111,11 +115,11 @@ def _same(a: HeardWord, b: HeardWord) -> bool:
     return a.word.text == b.word.text
 
 
-def make_policy(options: StreamOptions, *, guard: int) -> Policy:
-    """The policy that the options name; `guard` in frames, for `alignatt`."""
+def make_policy(options: StreamOptions, traits: Traits) -> Policy:
+    """The policy that the options name, as it suits a checkpoint."""
     match options.policy:
         case PolicyName.ALIGNATT:
-            return AlignAtt(guard)
+            return AlignAtt(traits.guard, traits.sure, traits.doubt)
         case PolicyName.LOCAL_AGREEMENT:
             return LocalAgreement()
         case PolicyName.CHUNKED:

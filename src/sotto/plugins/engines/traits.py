@@ -30,6 +30,8 @@ class _Claims(BaseModel):
     takes_context: bool | None = None
     second_look: bool | None = None
     guard: int | None = Field(default=None, ge=0)
+    sure: float | None = Field(default=None, ge=0, le=1)
+    doubt: int | None = Field(default=None, ge=0)
     notice: str | None = None
     revision: str | None = None
 

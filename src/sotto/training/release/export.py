@@ -142,6 +142,8 @@ class Exporter:
             "takes_context": recipe.learning.prompt > 0,
             "second_look": not exact,
             "guard": recipe.claims.guard,
+            "sure": recipe.claims.sure,
+            "doubt": recipe.claims.doubt,
             "notice": recipe.claims.notice,
             "revision": f"{self.run.folder.name} {weights[:_REVISION]}",
         }
