@@ -10,6 +10,7 @@ import typer
 
 import sotto
 from sotto.app.cli import (
+    bench,
     config,
     evaluate,
     export,
@@ -49,6 +50,7 @@ app.command("train", help=train.HELP)(train.train)
 app.command("tune", help=tune.HELP)(tune.tune)
 app.command("export", help=export.HELP)(export.export)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
+app.add_typer(bench.app)
 app.command("publish", help=publish.HELP)(publish.publish)
 app.command("config", help=config.HELP)(config.config)
 

@@ -9,8 +9,8 @@ Facts about CTranslate2 4.8 that its documentation does not tell, found by exper
 - Prompts may differ in length after <|startoftranscript|>, but not before it.
 - `suppress_blank` keeps the end token from being the first after the forced ones. Where all was
   heard before, that starts a loop.
-- What was encoded is known from mel by its middle dimension alone: where there are as many positions
-  as bands, it is encoded again, and nonsense comes out (windows.py: `padded_length`).
+- What was encoded is known from mel by its middle dimension alone: where there are as many
+  positions as bands, it is encoded again, and nonsense comes out (windows.py: `padded_length`).
 - `align` adds <|notimestamps|> to its start sequence by itself; given twice, it spoils the
   probabilities of all tokens.
 - In a batch of texts of different lengths, `align` counts their padding in when it normalizes

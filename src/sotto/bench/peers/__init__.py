@@ -1,0 +1,1 @@
+"""Other servers of Whisper, each as its makers ship it, measured beside Sotto."""
