@@ -18,6 +18,7 @@ from sotto.audio.chunk import Mel
 from sotto.errors import EngineFailed, ModelUnavailable
 from sotto.plugins.engines.ct2_steps import Encoded, Prompt, Sampling
 from sotto.plugins.engines.ctranslate2 import CTranslate2Engine
+from sotto.plugins.engines.jobs import token_limit
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
 from sotto.plugins.engines.windows import stack
 from sotto.testing.engine_contract import assert_same, exact_job
@@ -125,6 +126,48 @@ def test_limits_count_the_prefix_and_not_the_context(
         assert take.tokens[: len(prefix)] == prefix
 
 
+def test_aligning_needs_a_position_for_the_end(
+    model: ctranslate2.models.Whisper, features: NDArray[np.float32]
+) -> None:
+    encoded = Encoded(model, features)
+    longest = token_limit(3000, len(START), 0)
+    (fits,) = encoded.align([0], START[:3], [[434] * longest], [320])
+    assert len(fits.probabilities) == longest
+    with pytest.raises(RuntimeError, match="position 448"):
+        encoded.align([0], START[:3], [[434] * (longest + 1)], [320])
+
+
+@pytest.fixture(scope="module")
+def endless(polyglot_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> CTranslate2Engine:
+    """It never says the end."""
+    folder = tmp_path_factory.mktemp("endless") / "model"
+    shutil.copytree(polyglot_folder, folder)
+    config = json.loads((folder / "config.json").read_text()) | {"suppress_ids": [END]}
+    (folder / "config.json").write_text(json.dumps(config))
+    return CTranslate2Engine.load(folder, device="cpu", threads=2)
+
+
+@pytest.mark.parametrize(
+    ("context", "prefix", "expected"),
+    [("", 0, 443), (" nine" * 300, 0, 234), (" nine" * 300, 300, 330), ("", 426, 443)],
+)
+def test_a_loop_in_a_full_window_is_cut(
+    endless: CTranslate2Engine,
+    tokenizer: WhisperTokenizer,
+    piece: Callable[[int, int], Mel],
+    context: str,
+    prefix: int,
+    expected: int,
+) -> None:
+    mel = np.tile(piece(600, 0), (5, 1))
+    forced = tuple(tokenizer.encode(" nine two one") * 142)[:prefix]
+    job = replace(exact_job(0, mel), language="en", context=context, prefix=forced)
+    (heard,) = endless.decode([job])
+    assert sum(len(word.tokens) for word in heard.words) == expected
+    assert heard.words[0].word.start >= 0
+    assert heard.words[-1].word.end <= len(mel)
+
+
 def test_word_probabilities_are_those_of_their_tokens(
     model: ctranslate2.models.Whisper,
     features: NDArray[np.float32],
@@ -206,7 +249,7 @@ def test_the_longest_prefix_is_kept_whole(
     tokens = [token for word in heard.words for token in word.tokens]
     assert heard.prefix_words == len(job.prefix) == 426
     assert tuple(tokens[:426]) == job.prefix
-    assert len(tokens) <= 444
+    assert len(tokens) <= 443
 
 
 def test_context_reaches_the_decoder(

@@ -7,12 +7,18 @@ Facts about CTranslate2 4.8 that its documentation does not tell, found by exper
   returned, the end token excluded; for no tokens at all it is NaN.
 - `max_length` bounds the returned tokens by half of itself, and itself by the prompt's length.
 - Prompts may differ in length after <|startoftranscript|>, but not before it.
+- Where the special tokens from <|startoftranscript|> on do not end with <|notimestamps|>, the
+  first token must be a time: the logits of all others, languages among them, come back as
+  -3.4e38. Where one is forced after them, that rule rests, and only <|notimestamps|> is masked.
+- `detect_language` wants the empty piece in `vocabulary.json`, which Whisper's own has and those
+  that we learn lack; how many tokens there are does not matter to it.
 - `suppress_blank` keeps the end token from being the first after the forced ones. Where all was
   heard before, that starts a loop.
 - What was encoded is known from mel by its middle dimension alone: where there are as many
   positions as bands, it is encoded again, and nonsense comes out (windows.py: `padded_length`).
 - `align` adds <|notimestamps|> to its start sequence by itself; given twice, it spoils the
-  probabilities of all tokens.
+  probabilities of all tokens. The end token it adds as well: of 448 positions the text has what
+  both and the start sequence leave.
 - In a batch of texts of different lengths, `align` counts their padding in when it normalizes
   attention over tokens, if the windows have the same number of frames.
 """
@@ -28,6 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEFAULT_SUPPRESSION = -1  # what the checkpoint's config.json lists
+ANY_TEXT = 0
+"""A token of text in every vocabulary; which one does not matter."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -102,13 +110,15 @@ class Encoded:
     ) -> NDArray[np.float64]:
         """float64[len(places), vocabulary]: natural log-probabilities of the token after each.
 
-        Prompts of one length, that end before any text.
+        Prompts of one length, that end before any text. <|notimestamps|> counts for nothing where
+        it is not the last of the prompt.
         """
         results = self._model.generate(
             self.rows(places),
-            prompts,
+            # Forced, the token after them is no time that CTranslate2 would have to come first.
+            [[*prompt, ANY_TEXT] for prompt in prompts],
             beam_size=1,
-            max_length=len(prompts[0]) + 1,
+            max_length=max(2, len(prompts[0])),  # one token
             return_logits_vocab=True,
             suppress_blank=False,
             suppress_tokens=[],

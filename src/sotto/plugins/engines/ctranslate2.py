@@ -130,7 +130,7 @@ class CTranslate2Engine:
         spoken = [(choice[0], 1.0) for choice in choices]
         if not open_:
             return spoken
-        # Not the library's detect_language: that refuses vocabularies of less than 51,865 tokens.
+        # Not the library's detect_language: that refuses vocabularies that we learn.
         rows = encoded.first_logprobs(open_, [[self._tokenizer.sot]] * len(open_))
         for place, row in zip(open_, rows, strict=True):
             logprobs = {code: row[self._tokenizer.languages[code]] for code in choices[place]}

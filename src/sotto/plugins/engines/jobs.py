@@ -19,9 +19,11 @@ CONTEXT_TOKENS = 223
 """Half of them, but for <|startofprev|>: the most that may stand before the window."""
 START_TOKENS = 5
 """<|startofprev|>, <|startoftranscript|>, language, task and <|notimestamps|>."""
+END_TOKENS = 1
+"""<|endoftext|>, which has a position too when the text is aligned."""
 SPARE_TOKENS = 16
 """What a decoder may say at least, however short the window."""
-LONGEST_PREFIX = POSITIONS - START_TOKENS - SPARE_TOKENS  # 427
+LONGEST_PREFIX = POSITIONS - START_TOKENS - END_TOKENS - SPARE_TOKENS  # 426
 CONTEXT_STEP = 16
 """Longer contexts are cut to a multiple of this, so that jobs of like contexts share a batch."""
 TOKENS_PER_SECOND = 25
@@ -106,7 +108,7 @@ def token_limit(frames: int, prompt: int, prefix: int) -> int:
     `prompt` is the number of tokens before the prefix.
     """
     spoken = round(seconds(frames) * TOKENS_PER_SECOND)
-    return min(max(spoken, prefix) + SPARE_TOKENS, POSITIONS - prompt)
+    return min(max(spoken, prefix) + SPARE_TOKENS, POSITIONS - END_TOKENS - prompt)
 
 
 def _encode(text: str, tokenizer: WhisperTokenizer) -> list[int]:
