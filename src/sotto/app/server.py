@@ -89,6 +89,8 @@ def make_server(
         port=server.port,
         ws="websockets-sansio",
         ws_max_size=HARD_LIMIT * server.max_message_bytes,
+        # Sound and images hardly shrink, and each stream would hold two windows of zlib.
+        ws_per_message_deflate=False,
         log_level="warning" if log_level == "info" else log_level,
         timeout_graceful_shutdown=STOP_SECONDS,
         server_header=False,

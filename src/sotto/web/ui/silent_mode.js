@@ -10,8 +10,8 @@ const HIDDEN = "hidden";
 
 const LEAVES = "Only pictures of the sound leave this device.";
 const LOCKED = "This server takes no audio: only pictures of the sound leave this device.";
-const TOLD = "They still tell your words, and something of your voice.";
-const TOLD_HIDDEN = "They still tell your words; your voice is disguised in them.";
+const TOLD = "They still tell your words, and whose voice it is.";
+const TOLD_HIDDEN = "They still tell your words; whose voice it is, less surely.";
 
 /** One for the page. */
 export class SilentMode {
