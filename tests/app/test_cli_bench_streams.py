@@ -44,7 +44,11 @@ def test_streams_of_a_server_that_is_started(sotto, digits, tmp_path):
 def test_ctrl_c_stops_all_that_was_started(digits):
     words = ("bench", "streams", str(digits), "--streams", "2", "--offline", "0")
     process = subprocess.Popen(
-        [sys.executable, "-m", "sotto", *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "sotto", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell runs in the background ignores Ctrl-C, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one call
     )
     assert process.stderr.readline() == "sotto: 2 streams, 73 s\n"
     below = _below(process.pid)
