@@ -195,7 +195,7 @@ async def test_silent_mode_is_remembered_in_both_tabs_and_by_keyboard(visit):
     await page.keyboard.press("Space")
     await expect(files(page, "silent-note")).to_contain_text(TOLD)
     await files(page, "anonymize").check()
-    await expect(files(page, "silent-note")).to_contain_text("disguised")
+    await expect(files(page, "silent-note")).to_contain_text("less surely")
     await page.reload()
     await expect(files(page, "silent")).to_be_checked()
     await expect(files(page, "anonymize")).to_be_checked()
