@@ -443,15 +443,12 @@ async def test_two_hours_in_little_memory_at_the_right_times(tmp_path: Path) -> 
     assert "".join(word.text for word in words).split() == CLIP_TEXT.split() * MINUTES
     assert all(a.start <= a.end <= b.start <= b.end for a, b in pairwise(words))
     count, minute = len(CLIP_TEXT.split()), 60 * 100
-    first, second = words[:count], words[count : 2 * count]
-    # The detector has heard nothing before the first one: its cut, and so its times, differ a bit.
-    for a, b in zip(first, second, strict=True):
-        assert abs(a.start - (b.start - minute)) <= 10
-        assert abs(a.end - (b.end - minute)) <= 10
-    for number in range(2, MINUTES):
+    # What the detector has heard before differs, and so may a cut, and times by a bit.
+    for number in range(1, MINUTES):
         later = words[number * count : (number + 1) * count]
-        moved = [(w.start - (number - 1) * minute, w.end - (number - 1) * minute) for w in later]
-        assert moved == [(w.start, w.end) for w in second], f"minute {number}"
+        for a, b in zip(words[:count], later, strict=True):
+            assert abs(a.start - (b.start - number * minute)) <= 10, f"minute {number}"
+            assert abs(a.end - (b.end - number * minute)) <= 10, f"minute {number}"
     assert most - before < 200 * 1024**2
 
 
