@@ -10,7 +10,7 @@ from sotto.audio.format import SAMPLE_RATE
 from sotto.bench.streams.aligning import link
 from sotto.bench.streams.client import Arrival, Log
 from sotto.bench.streams.dialect import Committed, Final, Shown, TakenBack
-from sotto.bench.streams.hearing import Commit, Done, listen
+from sotto.bench.streams.hearing import Commit, Done, listen, settled
 from sotto.bench.streams.plan import Placed, Track, Utterance, Word
 from sotto.bench.streams.score import add_up, changes, judge, spread, wer_of
 from sotto.training.evaluation.scoring import align
@@ -206,6 +206,52 @@ def test_a_word_that_changes_vanishes_or_is_committed_otherwise_changed():
 def test_what_is_put_before_a_shown_word_does_not_change_it():
     heard = screens((1.0, [Shown(" two five")]), (2.0, [Shown(" nine two five")]))
     assert changes(heard, 0.0) == 0
+
+
+def test_a_word_stayed_from_when_it_was_last_put_there():
+    heard = screens(
+        (1.0, [Shown(" nine six")]),
+        (2.0, [Shown(" nine two")]),
+        (3.0, [Committed(" nine"), Shown("")]),
+        (4.0, [Shown(" two five")]),
+        (5.0, [Committed(" two"), Shown(" five")]),
+        (6.0, [Shown(" five eight")]),
+    )
+    stood = [(one.word, one.at) for one in settled(heard)]
+    assert stood == [("nine", 1.0), ("two", 4.0), ("five", 4.0), ("eight", 6.0)]
+
+
+def test_a_word_that_nobody_saw_before_stayed_from_its_commit_and_its_last_piece():
+    heard = screens((1.0, [Committed(" se")]), (2.0, [Committed("ven")]), (3.0, [Shown(" two")]))
+    assert [(one.word, one.at) for one in settled(heard)] == [("seven", 2.0), ("two", 3.0)]
+
+
+def test_what_is_never_certain_has_no_lag_but_may_have_stayed():
+    result = add_up(
+        [
+            judge(
+                track(utterance("nine two", 10.0)),
+                log((10.7, [Shown(" nine")]), (12.0, [Shown(" nine two")])),
+            )
+        ]
+    )
+    assert (result.lag, result.score.deletions) == (None, 2)
+    assert (result.stayed.count, result.stayed.most) == (2, pytest.approx(0.5))
+
+
+@given(st.lists(st.tuples(WORDS, WORDS), max_size=6))
+def test_what_stood_in_the_end_is_all_that_is_certain_and_the_last_tail(told):
+    heard = screens(
+        *(
+            (float(at), [*([Committed(" " + " ".join(certain))] if certain else []), Shown(shown)])
+            for at, (certain, words) in enumerate(told)
+            for shown in [" ".join(words)]
+        )
+    )
+    tail = told[-1][1] if told else []
+    stood = settled(heard)
+    assert [one.word for one in stood] == [*(one.word for one in heard.commits), *tail]
+    assert all(one.at <= commit.at for one, commit in zip(stood, heard.commits, strict=False))
 
 
 def test_clients_add_up():

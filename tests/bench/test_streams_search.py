@@ -89,7 +89,7 @@ def step(p95: float | None, wer: float = 0.1, failures: tuple[str, ...] = (), ow
     ("given_step", "why"),
     [
         (step(1.6), "p95 commit lag 1.60 s is over 1.5 s"),
-        (step(None), "no word was committed"),
+        (step(None), "none of the words that were said was committed"),
         (step(1.0, failures=("gone", "gone")), "2 streams ended early: gone"),
         (step(1.0, own=0.2), "the generator was the bottleneck: this says nothing of the server"),
         (step(1.0, wer=0.13), "WER 13.0 % against 10.0 % at first"),

@@ -15,6 +15,8 @@ _STEP = {
     "lag p50, s": ("result", "lag", "p50"),
     "lag p95, s": ("result", "lag", "p95"),
     "lag p99, s": ("result", "lag", "p99"),
+    "stayed p50, s": ("result", "stayed", "p50"),
+    "stayed p95, s": ("result", "stayed", "p95"),
     "first p50, s": ("result", "first", "p50"),
     "final p50, s": ("result", "final", "p50"),
     "final p95, s": ("result", "final", "p95"),

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Protocol
 
 from sotto.audio.format import SAMPLE_RATE
 from sotto.bench.calls import transcribe, wav
 from sotto.bench.servers import Server
 from sotto.bench.streams.plan import Talk, Utterance, plan
 from sotto.bench.streams.sound import Bank, long_file
+from sotto.bench.usage import Usage
 from sotto.clock import Clock
 from sotto.errors import BadAudio, BadOption
 from sotto.runtime.container import read_file
@@ -40,7 +42,7 @@ class Heard:
     name: str
     seconds: float
     took: float
-    """Seconds from the first byte sent to the last received."""
+    """Seconds, by the ear that heard it."""
     cpu: float | None
     """Seconds of the server's processor time."""
     text: str
@@ -98,19 +100,48 @@ def _text(utterances: Sequence[Utterance]) -> str:
     return " ".join(utterance.text for utterance in utterances)
 
 
-def measure(
-    server: Server,
-    files: Sequence[File],
-    clock: Clock,
-    fields: Mapping[str, str],
-    rounds: int,
-    tell: Callable[[str], None],
-) -> Result:
+class Ear(Protocol):
+    """What hears files."""
+
+    def usage(self) -> Usage | None:
+        """What it uses; None: that is not known."""
+        ...
+
+    def hear(self, file: File) -> tuple[str, float]:
+        """Text, and the seconds that it took. Raises ServerError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Door:
+    """A server's own door for files, timed from the first byte sent to the last received."""
+
+    server: Server
+    clock: Clock
+    fields: Mapping[str, str]
+
+    def usage(self) -> Usage | None:
+        """What it uses; None: its process is not known."""
+        return self.server.usage()
+
+    def hear(self, file: File) -> tuple[str, float]:
+        """Text, and seconds. Raises ServerError."""
+        began = self.clock.monotonic()
+        text = transcribe(self.server.address, file.data, self.fields)
+        return text, self.clock.monotonic() - began
+
+
+def measure(ear: Ear, files: Sequence[File], rounds: int, tell: Callable[[str], None]) -> Result:
     """Every file in each round, one after the other. Raises ServerError."""
     heard: list[list[Heard]] = []
     for number in range(1, rounds + 1):
         tell(f"round {number} of {rounds}")
-        heard.append([_hear(server, file, clock, fields) for file in files])
+        heard.append([hear(ear, file) for file in files])
+    return add_up(heard)
+
+
+def add_up(heard: Sequence[Sequence[Heard]]) -> Result:
+    """All rounds; at least one."""
     speeds = [sum(one.seconds for one in r) / sum(one.took for one in r) for r in heard]
     every = [one for r in heard for one in r]
     used = [one.cpu for one in every if one.cpu is not None]
@@ -125,10 +156,11 @@ def measure(
     )
 
 
-def _hear(server: Server, file: File, clock: Clock, fields: Mapping[str, str]) -> Heard:
-    before, began = server.usage(), clock.monotonic()
-    text = transcribe(server.address, file.data, fields)
-    took, after = clock.monotonic() - began, server.usage()
+def hear(ear: Ear, file: File) -> Heard:
+    """One file, once. Raises ServerError."""
+    before = ear.usage()
+    text, took = ear.hear(file)
+    after = ear.usage()
     return Heard(
         file.name,
         file.seconds,

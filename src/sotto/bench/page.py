@@ -132,6 +132,8 @@ STEP: Mapping[str, Column] = {
     "p50": _lag("p50"),
     "p95": _lag("p95"),
     "p99": _lag("p99"),
+    "stayed p50, s": _at(2, "result", "stayed", "p50"),
+    "stayed p95": _at(2, "result", "stayed", "p95"),
     "first p50, s": _at(2, "result", "first", "p50"),
     "final p50, s": _at(2, "result", "final", "p50"),
     "final p95": _at(2, "result", "final", "p95"),

@@ -46,6 +46,8 @@ class Server:
     address: str
     pid: int | None = None
     """None: it is not known, and what it uses cannot be measured."""
+    tells_figures: bool = True
+    """Whether it may be asked for `/metrics`: a peer would take that for a client."""
 
     def usage(self) -> Usage | None:
         """What it uses, with all processes that it started."""

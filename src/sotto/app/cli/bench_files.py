@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sotto.app.cli import bench_peers as others
 from sotto.app.cli import bench_server as at
+from sotto.errors import BadOption
 
 if TYPE_CHECKING:
     from sotto.bench.files import File, Result
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
 HELP = """Measure how fast a server hears long files.
 
 Without FILES, they are built of the labelled clips of --data, 40 % of them speech,
-and the word error rate is told too.
+and the word error rate is told too. With --peer, others hear the same files in
+turn (docs/peers.md).
 
 [bold]Examples[/bold]
 
   sotto bench files talk.mp3 lecture.ogg --model small
   sotto bench files --data data/digits --split eval --minutes 10
+  sotto bench files talk.mp3 --model models/base --threads 2 \\
+      --peer faster-whisper=peers/faster-whisper/bin/python
 """
 
 
@@ -44,23 +49,49 @@ def files(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     language: Annotated[str, typer.Option("--language", "-l", help="A code such as en.")] = "en",
     rounds: Annotated[int, typer.Option(min=1, help="Times that each file is heard.")] = 3,
     seed: Annotated[int, typer.Option(help="Of what is said in files that are built.")] = 0,
+    peer: others.Peers = None,
+    one_pass: others.OnePass = False,
     output: at.Output = None,
     as_json: at.AsJson = False,
 ) -> None:
     """Hear every file, tell how long it took."""
-    from sotto.bench.files import measure
+    from sotto.bench.files import Door, measure
+    from sotto.bench.peers.results import of_files
     from sotto.bench.results import document
     from sotto.clock import SystemClock
 
-    server = at.chosen(url, pid, model, threads, settings, ctx.obj)
+    threads = others.threads_for(peer or [], threads)
+    own = others.settings_for(peer or [], settings)
+    server = at.chosen(url, pid, model, threads, own, ctx.obj)
+    against = None
+    if peer:
+        against = others.rivals(
+            peer,
+            server,
+            "files",
+            config=ctx.obj,
+            threads=threads,
+            language=language,
+            one_pass=one_pass,
+            rounds=rounds,
+        )
+    elif one_pass:
+        raise BadOption("peer", "expected --peer beside --one-pass")
     sounds = _files(paths or [], data or [], split, minutes, number, seed=seed)
     fields = server.fields | {"language": language}
-    with at.telling() as tell, server.opened() as opened:
-        measure(opened, sounds[:1], SystemClock(), fields, 1, lambda what: None)  # warms up
-        result = measure(opened, sounds, SystemClock(), fields, rounds, tell)
     built: dict[str, Any] = {"minutes": minutes, "number": number, "split": split, "seed": seed}
     about = {"files": [path.name for path in paths]} if paths else built
     options = server.options | fields | about | {"rounds": rounds}
+    if against is not None:
+        turns = others.hear(server, sounds, fields, against)
+        at.keep(of_files(options | against.options, turns), output, as_json=as_json)
+        if not as_json:
+            others.print_files(turns)
+        return
+    with at.telling() as tell, server.opened() as opened:
+        door = Door(opened, SystemClock(), fields)
+        measure(door, sounds[:1], 1, lambda what: None)  # warms up
+        result = measure(door, sounds, rounds, tell)
     at.keep(document("files", options, asdict(result)), output, as_json=as_json)
     if not as_json:
         _print(result)
@@ -81,7 +112,6 @@ def _files(
     from sotto.bench.silent.clips import read_clips
     from sotto.bench.streams.plan import Talk
     from sotto.bench.streams.sound import Bank
-    from sotto.errors import BadOption
 
     if bool(paths) == bool(data):
         raise BadOption("files", "expected either FILES or --data, got both or none")

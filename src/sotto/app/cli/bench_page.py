@@ -11,6 +11,8 @@ from sotto.errors import BadOption
 
 HELP = """Write the page of all results, with its picture.
 
+A result that was made with --peer holds several servers, each by its own name.
+
 [bold]Example[/bold]
 
   sotto bench page sotto=report/streams.json sotto=report/files.json \\
@@ -32,11 +34,15 @@ def page(
     """Read the results, write the page and the picture beside it."""
     from sotto.bench.page import PICTURE, of_kind
     from sotto.bench.page import page as made
+    from sotto.bench.peers.results import apart
+    from sotto.bench.peers.results import missing as why_not
     from sotto.bench.results import read, write
     from sotto.bench.streams.plots import picture
 
-    runs = [(name, read(path)) for name, path in map(_named, results)]
-    write(doc, made(runs, missing or []))
+    whole = [(name, read(path)) for name, path in map(_named, results)]
+    runs = [run for name, result in whole for run in apart(name, result)]
+    absent = [why for _, result in whole for why in why_not(result)]
+    write(doc, made(runs, [*absent, *(missing or [])]))
     if streams := dict(of_kind(runs, "streams")):
         write(doc.parent / "images" / PICTURE, picture(streams))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -79,8 +79,21 @@ class ServerChoice:
         """What each request names: a server that is started here has one model only."""
         return {} if self._url is None or self._model is None else {"model": self._model}
 
-    def opened(self) -> AbstractContextManager[Server]:
-        """The server, while the context lasts. Raises ServerError."""
+    @property
+    def is_running(self) -> bool:
+        """Whether somebody else started it."""
+        return self._url is not None
+
+    @property
+    def model(self) -> str:
+        """Its name or folder, of a server that is started here."""
+        return self._model or NANO
+
+    def opened(self, beside: Mapping[str, str] | None = None) -> AbstractContextManager[Server]:
+        """The server, while the context lasts. Raises ServerError.
+
+        `beside`: what one that is started here finds in its environment, beside its settings.
+        """
         from sotto.app.settings import variable
         from sotto.bench.servers import running, sotto_command, started
 
@@ -88,8 +101,8 @@ class ServerChoice:
             return running(self._url, self._pid)
         config = [] if self._config is None else ["--config", str(self._config)]
         settings = {MOST_SESSIONS: "4096"} | self._settings
-        environ = {variable(key): value for key, value in settings.items()}
-        words = (*config, "serve", "--model", self._model or NANO)
+        environ = {variable(key): value for key, value in settings.items()} | dict(beside or {})
+        words = (*config, "serve", "--model", self.model)
         return started(sotto_command(words, environ))
 
 

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sotto.app.cli import bench_peers as others
 from sotto.app.cli import bench_server as at
+from sotto.errors import BadOption
 
 if TYPE_CHECKING:
     from sotto.bench.results import Json
+    from sotto.bench.servers import Server
+    from sotto.bench.streams.dialect import Dialect
     from sotto.bench.streams.plan import Talk
-    from sotto.bench.streams.run import Offline
+    from sotto.bench.streams.run import Bench, Offline
     from sotto.bench.streams.search import Search
     from sotto.bench.streams.sound import Bank
     from sotto.bench.streams.step import Step
@@ -24,12 +28,17 @@ Clients speak the labelled clips of DATA at real-time pace, 40 % of the time,
 each in utterances of its own. Their number is doubled until the 95th
 percentile of the commit lag passes --bound, and then narrowed.
 
+With --peer, other servers are measured beside Sotto, in turn, each step on a
+server that was started for it, with the same model (docs/peers.md).
+
 [bold]Examples[/bold]
 
   sotto bench streams data/digits --split eval --model nano
   sotto bench streams data/digits --split eval --streams 1,4,16 -o report
   sotto bench streams data/digits --split eval --set engine.max_batch=8
   sotto bench streams data/digits --url http://localhost:8000
+  sotto bench streams data/digits --model models/base --threads 2 --rounds 2 \\
+      --peer whisperlive=peers/whisperlive/bin/python
 """
 
 
@@ -76,6 +85,10 @@ def streams(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     offline: Annotated[
         int, typer.Option(min=0, help="Utterances that are heard as files too; 0: none.")
     ] = 40,
+    peer: others.Peers = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Times that all take their turns.")] = 1,
+    decoder: others.Decoder = None,
+    one_pass: others.OnePass = False,
     output: at.Output = None,
     as_json: at.AsJson = False,
 ) -> None:
@@ -84,16 +97,42 @@ def streams(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     from sotto.bench.streams.report import report
 
     choose = _choose(counts, first, most)
-    server = at.chosen(url, pid, model, threads, settings, ctx.obj)
+    threads = others.threads_for(peer or [], threads)
+    own = others.settings_for(peer or [], settings)
+    server = at.chosen(url, pid, model, threads, own, ctx.obj)
+    against = None
+    if peer:
+        against = others.rivals(
+            peer,
+            server,
+            "streams",
+            config=ctx.obj,
+            threads=threads,
+            language=language,
+            decoder=decoder,
+            one_pass=one_pass,
+            rounds=rounds,
+        )
+    elif rounds > 1 or decoder is not None or one_pass:
+        raise BadOption("peer", "expected --peer beside --rounds, --decoder and --one-pass")
     sets, bank = _read(data, split, limit)
     fields = server.fields | {"language": language}
     policies = {} if policy is None else {"policy": policy}
     asked = Asked(
         Talk(speech=speech, warm_up=warm_up, counted=seconds), bound, seed, offline, deflate
     )
-    steps, heard = _measure(server, bank, asked, choose, fields | policies)
     about = {"data": sets, "split": split, "clips": len(bank.spoken)} | policies
     options = server.options | fields | about | asdict(asked)
+    if against is not None:
+        held = others.hold(server, bank, asked, choose, fields | policies, against)
+        result = held.result(options | against.options, bank, choose)
+        at.keep(result, output, as_json=as_json)
+        if output is not None:
+            others.draw(result, output)
+        if not as_json:
+            others.print_streams(held, result)
+        return
+    steps, heard = _measure(server, bank, asked, choose, fields | policies)
     tried = [(step.clients, step.borne) for step in steps]
     sustained = None if isinstance(choose, list) else choose.best(tried)
     result = report(options, bank, steps, heard, sustained)
@@ -115,11 +154,19 @@ class Asked:
     """Utterances."""
     deflate: bool
 
+    def bench(self, server: Server, dialect: Dialect, bank: Bank) -> Bench:
+        """What measures a server so."""
+        from sotto.bench.streams.run import Bench
+        from sotto.bench.streams.step import Bounds
+        from sotto.clock import SystemClock
+
+        bounds = Bounds(self.bound)
+        return Bench(server, dialect, bank, SystemClock(), self.talk, bounds, self.seed)
+
 
 def _choose(counts: str | None, first: int, most: int) -> Search | list[int]:
     """Raises BadOption."""
     from sotto.bench.streams.search import Search
-    from sotto.errors import BadOption
 
     if counts is None:
         return Search(first, most)
@@ -147,20 +194,16 @@ def _measure(
     config: dict[str, str],
 ) -> tuple[list[Step], Offline | None]:
     """All steps. Raises ServerError, GeneratorFailed."""
-    from sotto.bench.streams.run import Bench, in_turn
+    from sotto.bench.streams.run import in_turn
     from sotto.bench.streams.sotto_stream import SottoStream
-    from sotto.bench.streams.step import Bounds
     from sotto.bench.streams.tables import line
-    from sotto.clock import SystemClock
 
     fields = {key: value for key, value in config.items() if key != "policy"}
     following = in_turn(choose) if isinstance(choose, list) else choose.following
     least = choose[0] if isinstance(choose, list) else choose.first
     with at.telling() as tell, server.opened() as opened:
         dialect = SottoStream(tuple(config.items()), asked.deflate)
-        bench = Bench(
-            opened, dialect, bank, SystemClock(), asked.talk, Bounds(asked.bound), asked.seed
-        )
+        bench = asked.bench(opened, dialect, bank)
         places = bench.counted(least, asked.offline)
         heard = bench.offline(places, fields, tell) if places else None
         steps = []

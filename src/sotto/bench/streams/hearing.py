@@ -106,6 +106,24 @@ class _Listener:
             self.between = one.text[-1].isspace()
 
 
+def settled(heard: Heard) -> tuple[Commit, ...]:
+    """All words as they stood in the end, certain or not, each with when it came to stay."""
+    stood: list[Commit] = []
+    certain = 0
+    for screen in heard.screens:
+        before = stood[certain:]
+        new = (
+            *heard.commits[certain : screen.certain],
+            *(Commit(word, screen.at, None) for word in screen.shown),
+        )
+        del stood[certain:]
+        for place, one in enumerate(new):
+            stays = place < len(before) and before[place].word == one.word
+            stood.append(before[place] if stays else one)
+        certain = screen.certain
+    return tuple(stood)
+
+
 def listen(arrivals: Sequence[Arrival]) -> Heard:
     """Everything that was told, in order."""
     listener = _Listener()

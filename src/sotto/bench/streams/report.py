@@ -32,9 +32,14 @@ def report(
         "offline": offline,
         "sustained": sustained,
         "steps": steps,
-        "notes": [f"the end of the sound is known {ends_known(bank)}", *NOTES],
+        "notes": notes(bank),
     }
     return document(KIND, options, body, versions)
+
+
+def notes(bank: Bank) -> list[str]:
+    """What the figures mean."""
+    return [f"the end of the sound is known {ends_known(bank)}", *NOTES]
 
 
 def ends_known(bank: Bank) -> str:

@@ -86,13 +86,22 @@ class Bench:
         ]
         return found[:most]
 
-    def steps(self, choose: Choose, paired: Sequence[Place], tell: Tell) -> Iterator[Step]:
-        """Each with its verdict, as it is done. Raises GeneratorFailed."""
+    def steps(
+        self,
+        choose: Choose,
+        paired: Sequence[Place],
+        tell: Tell,
+        first: Step | None = None,
+    ) -> Iterator[Step]:
+        """Each with its verdict, as it is done. Raises GeneratorFailed.
+
+        `first`: what they are held against; None: the first of them.
+        """
         done: list[Step] = []
         while (clients := choose([(one.clients, one.borne) for one in done])) is not None:
             tell(f"{clients} streams, {self.talk.seconds:g} s")
             step = self.step(clients, paired)
-            done.append(self.bounds.check(step, done[0] if done else None))
+            done.append(self.bounds.check(step, first or (done[0] if done else None)))
             yield done[-1]
 
 

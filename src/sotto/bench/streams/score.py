@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from operator import add
@@ -18,8 +18,8 @@ from typing import TypeAlias
 from sotto.audio.format import SAMPLE_RATE
 from sotto.bench.streams.aligning import Link, link
 from sotto.bench.streams.client import Log
-from sotto.bench.streams.hearing import Heard, listen
-from sotto.bench.streams.plan import Track, Utterance
+from sotto.bench.streams.hearing import Commit, Heard, listen, settled
+from sotto.bench.streams.plan import Track, Utterance, Word
 from sotto.training.evaluation.scoring import Score, align
 
 Place: TypeAlias = tuple[int, int]
@@ -70,6 +70,9 @@ class Told:
     """Seconds from the start of speech to the first sight of the utterance's first heard word."""
     final: float | None
     """Seconds from the end of speech to the final; None: it did not come."""
+    stayed: tuple[float, ...] = ()
+    """Seconds from the end of each word whose end is known, and which stood right in the end, until
+    it came to stay where it stood, certain or not."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,17 @@ class Result:
     changed_per_100: float | None
     """Shown words that changed or vanished, for each 100 words said."""
     taken_back: int
+    stayed: Spread | None = None
+    """Seconds from the end of a word's sound until it was seen and changed no more."""
 
 
 def judge(track: Track, log: Log) -> Findings:
     """One client."""
     heard = listen(log.arrivals)
     links = link(track.words, heard.commits)
-    own = _by_utterance(track, links)
+    own, seen = _by_utterance(track, links), _stayed(track, settled(heard))
     told = tuple(
-        _tell(track, place, heard, own[place])
+        replace(_tell(track, place, heard, own[place]), stayed=seen[place])
         for place, utterance in enumerate(track.utterances)
         if utterance.counts
     )
@@ -142,6 +147,7 @@ def add_up(findings: Sequence[Findings]) -> Result:
         lost_finals=sum(one.final is None for one in told),
         changed_per_100=100 * changed / score.words if score.words else None,
         taken_back=sum(client.taken_back for client in findings),
+        stayed=spread([lag for one in told for lag in one.stayed]),
     )
 
 
@@ -182,15 +188,8 @@ def _by_utterance(track: Track, links: Sequence[Link]) -> list[list[Link]]:
 
 def _tell(track: Track, place: int, heard: Heard, links: Sequence[Link]) -> Told:
     utterance, words = track.utterances[place], track.words
-    pairs = [(one.said, one.commit) for one in links]
-    right = [
-        (words[said], heard.commits[commit], commit)
-        for said, commit in pairs
-        if said is not None
-        and commit is not None
-        and words[said].text == heard.commits[commit].word
-    ]
-    own = [heard.commits[commit] for _, commit in pairs if commit is not None]
+    right = _right(words, heard.commits, links)
+    own = [heard.commits[one.commit] for one in links if one.commit is not None]
     last = max((commit.at for _, commit, _ in right), default=0.0)
     return Told(
         (track.client, place),
@@ -200,6 +199,32 @@ def _tell(track: Track, place: int, heard: Heard, links: Sequence[Link]) -> Told
         _first_sight(utterance, heard, right[0][2] if right else None),
         _final(utterance, heard, last),
     )
+
+
+def _right(
+    words: Sequence[Word], heard: Sequence[Commit], links: Sequence[Link]
+) -> list[tuple[Word, Commit, int]]:
+    """What was heard as it was said, with its place in what was heard."""
+    return [
+        (words[one.said], heard[one.commit], one.commit)
+        for one in links
+        if one.said is not None
+        and one.commit is not None
+        and words[one.said].text == heard[one.commit].word
+    ]
+
+
+def _stayed(track: Track, seen: Sequence[Commit]) -> list[tuple[float, ...]]:
+    """Of each utterance, by words that stand there in the end."""
+    words = track.words
+    return [
+        tuple(
+            one.at - word.end / SAMPLE_RATE
+            for word, one, _ in _right(words, seen, links)
+            if word.end
+        )
+        for links in _by_utterance(track, link(words, seen))
+    ]
 
 
 def _score(utterance: Utterance, links: Sequence[Link], right: int) -> Score:

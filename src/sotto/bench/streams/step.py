@@ -138,7 +138,8 @@ def _follow(
             case None:
                 now = clock.monotonic()
                 if began is not None and began + window.first <= now <= began + window.last:
-                    looks.append(Look(now, server.usage(), figures.read(server.address)))
+                    told = figures.read(server.address) if server.tells_figures else None
+                    looks.append(Look(now, server.usage(), told))
     raise GeneratorFailed(f"expected the clients to be done within {longest:g} s")
 
 
@@ -192,7 +193,7 @@ class Bounds:
         if not result.words:
             yield "no utterance began in the time that is counted: it is too short"
         elif lag is None:
-            yield "no word was committed"
+            yield "none of the words that were said was committed"
         elif lag.p95 > self.lag:
             yield f"p95 commit lag {lag.p95:.2f} s is over {self.lag:g} s"
         if first is None or result.wer is None or first.result.wer is None:

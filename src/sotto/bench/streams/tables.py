@@ -11,6 +11,7 @@ HEAD = (
     "p50",
     "p95",
     "p99",
+    "stayed p50 / p95",
     "first p50 / p95",
     "final p50 / p95",
     "WER %",
@@ -25,6 +26,8 @@ HEAD = (
 NOTES = (
     "lag: seconds from the end of a word's sound, as it was spoken, to its commit, of words heard "
     "right; a word that was never committed is an error of the WER and has no lag",
+    "stayed: from the same time until the word was seen, certain or not, and changed no more; of "
+    "all words that stood there in the end, so also of those that were never committed",
     "first: seconds from the start of speech until the utterance's first word is seen; final: "
     "from the end of speech",
     "changed: shown words that changed or vanished, for each 100 words said; replaced: jobs whose "
@@ -43,6 +46,7 @@ def row(step: Step) -> tuple[str, ...]:
     return (
         str(step.clients),
         *(_number(value, 2) for value in lags),
+        _two(result.stayed),
         _two(result.first),
         _two(result.final),
         _number(None if result.wer is None else 100 * result.wer, 1),
