@@ -6,8 +6,8 @@ import pytest
 from sotto.audio.anonymize import Anonymizer
 from sotto.audio.format import HOP
 from sotto.audio.mel8 import parse_mel8
+from sotto.bench.clips import spectrogram, to_16_bits
 from sotto.bench.silent import client
-from sotto.bench.silent.clips import spectrogram, to_16_bits
 from sotto.bench.silent.codecs import heard_again
 from tests.speech import CLIP
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sotto.audio.format import HOP
-from sotto.bench.silent.clips import Clip
+from sotto.bench.clips import Clip
 from sotto.bench.silent.detecting import CLEAN, RATIOS, Ruler, by_eye, compare, false_alarms
 from sotto.bench.silent.scenes import BEFORE, scene, speech_in_clean, stretches
 

@@ -5,8 +5,8 @@ import pytest
 
 from sotto.audio.chunk import MelChunk
 from sotto.audio.mel8 import HEADER, ValueRange
+from sotto.bench.clips import Clip, read_clip
 from sotto.bench.silent import forms
-from sotto.bench.silent.clips import Clip, read_clip
 from sotto.bench.silent.codecs import heard_again, to_opus, to_pcm, to_wav
 from sotto.training.manifest import Entry
 from tests.speech import CLIP, CLIP_TEXT

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sotto.bench.silent.clips import Clip
+from sotto.bench.clips import Clip
 from sotto.bench.silent.linking import IMAGE, PRETRAINED, RAW, SOUND, Lineup
 from sotto.bench.silent.trials import equal_error_rate, rated
 from sotto.bench.silent.voiceprint import Voiceprint

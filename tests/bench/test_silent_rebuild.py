@@ -5,7 +5,7 @@ import pytest
 
 from sotto.audio.format import HOP, SAMPLE_RATE
 from sotto.audio.mel import SILENCE, mel_filters
-from sotto.bench.silent.clips import spectrogram
+from sotto.bench.clips import spectrogram
 from sotto.bench.silent.codecs import heard_again
 from sotto.bench.silent.rebuild import rebuilt, spread
 from tests.speech import CLIP

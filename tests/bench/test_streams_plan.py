@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sotto.audio.format import SAMPLE_RATE
-from sotto.bench.silent.clips import Clip
+from sotto.bench.clips import Clip
 from sotto.bench.streams.plan import Spoken, Talk, Track, plan, silent
 from sotto.bench.streams.sound import MESSAGE, Bank, Tape, long_file, sounding
 from sotto.errors import BadOption

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sotto.bench.clips import read_clips
 from sotto.bench.idle import cost
 from sotto.bench.servers import Server, sotto_command, started
-from sotto.bench.silent.clips import read_clips
 from sotto.bench.streams.generator import GeneratorFailed
 from sotto.bench.streams.plan import Talk
 from sotto.bench.streams.run import Bench, in_turn

@@ -6,7 +6,7 @@ import io
 import math
 import shutil
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -41,18 +41,17 @@ class _ManyFiles(Request):
                 # The parser asks for more: what it made of this one is in the files.
                 await run_in_threadpool(shelf.take_over, parser.items)
 
-        try:
-            async with aclosing(pieces()) as stream:
-                parser = MultiPartParser(
-                    self.headers, stream, max_files=math.inf, max_fields=MAX_FIELDS
-                )
-                fields = await parser.parse()
-        except MultiPartException as error:
-            shelf.close()
-            raise HTTPException(400, error.message) from error
-        except BaseException:
-            shelf.close()
-            raise
+        with ExitStack() as unless_whole:
+            unless_whole.callback(shelf.close)
+            try:
+                async with aclosing(pieces()) as stream:
+                    parser = MultiPartParser(
+                        self.headers, stream, max_files=math.inf, max_fields=MAX_FIELDS
+                    )
+                    fields = await parser.parse()
+            except MultiPartException as error:
+                raise HTTPException(400, error.message) from error
+            unless_whole.pop_all()
         return _Form(fields.multi_items(), shelf)
 
 

@@ -108,8 +108,8 @@ def _files(
 ) -> list[File]:
     """Raises BadAudio, BadManifest, BadOption."""
     from sotto.app.evaluate import Wanted, read_sets
+    from sotto.bench.clips import read_clips
     from sotto.bench.files import build, read
-    from sotto.bench.silent.clips import read_clips
     from sotto.bench.streams.plan import Talk
     from sotto.bench.streams.sound import Bank
 

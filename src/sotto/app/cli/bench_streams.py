@@ -179,7 +179,7 @@ def _choose(counts: str | None, first: int, most: int) -> Search | list[int]:
 def _read(data: list[Path], split: str | None, limit: int | None) -> tuple[list[str], Bank]:
     """The sets' names and their clips. Raises BadManifest, BadOption, BadAudio."""
     from sotto.app.evaluate import Wanted, read_sets
-    from sotto.bench.silent.clips import read_clips
+    from sotto.bench.clips import read_clips
     from sotto.bench.streams.sound import Bank
 
     sets = read_sets(data, Wanted(split, limit))

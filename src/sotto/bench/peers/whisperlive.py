@@ -10,8 +10,8 @@ from uuid import uuid4
 import numpy as np
 from pydantic import BaseModel, Field, FiniteFloat
 
+from sotto.bench.clips import S16
 from sotto.bench.peers.peer import Peer, closed_unless_welcome
-from sotto.bench.silent.clips import S16
 from sotto.bench.streams.dialect import (
     Committed,
     Failed,

@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from sotto.audio.format import SAMPLE_RATE, Samples
-from sotto.bench.silent.clips import S16
+from sotto.bench.clips import S16
 from sotto.runtime.container import read_file
 
 OPUS_BITS = 24_000

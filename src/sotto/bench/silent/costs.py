@@ -13,8 +13,8 @@ from sotto.audio.edges import EdgeStream
 from sotto.audio.format import HOP, SAMPLE_RATE, PcmFormat, Samples
 from sotto.audio.mel import LogMel
 from sotto.audio.mel8 import make_mel8
+from sotto.bench.clips import spectrogram
 from sotto.bench.silent.client import Message, Sent, disguise_for, has_node, send
-from sotto.bench.silent.clips import spectrogram
 from sotto.bench.silent.codecs import to_opus, to_pcm
 from sotto.bench.silent.forms import MESSAGE
 from sotto.interfaces.detector import DetectorFactory

@@ -10,7 +10,7 @@ import numpy as np
 from sotto.audio.chunk import Speech
 from sotto.audio.edges import MAJORITY, OPENS, RELEASES, EdgeStream
 from sotto.audio.format import FRAMES_PER_SECOND, HOP, Samples
-from sotto.bench.silent.clips import Clip, spectrogram
+from sotto.bench.clips import Clip, spectrogram
 from sotto.bench.silent.scenes import Labels, Scene, Stretch, scene, stretches
 from sotto.interfaces.detector import DetectorFactory
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sotto.bench.silent.clips import Clip
+from sotto.bench.clips import Clip
 from sotto.bench.silent.codecs import to_pcm
 from sotto.bench.silent.forms import Form, Sound
 from sotto.runtime.requests import FileRequest

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sotto.audio.format import SAMPLE_RATE, Samples
-from sotto.bench.silent.clips import Clip, per_speaker, read_clips
+from sotto.bench.clips import Clip, per_speaker, read_clips
 from sotto.bench.silent.linking import Embedding
 from sotto.errors import BadOption
 from sotto.runtime.container import read_file

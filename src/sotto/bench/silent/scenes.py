@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sotto.audio.format import HOP, Samples
-from sotto.bench.silent.clips import Clip
+from sotto.bench.clips import Clip
 
 BEFORE = 100
 """Frames without speech before and after a clip."""

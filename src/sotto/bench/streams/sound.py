@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sotto.audio.format import HOP, SAMPLE_RATE, Samples, exact_div
-from sotto.bench.silent.clips import S16, Clip
+from sotto.bench.clips import S16, Clip
 from sotto.bench.streams.plan import Spoken, Track, Utterance
 from sotto.errors import BadOption
 from sotto.training.evaluation.scoring import normalize
