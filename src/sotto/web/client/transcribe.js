@@ -1,10 +1,9 @@
 /** Whole files: the file itself to the server, or images of its spectrogram. */
 
 import { SourceError } from "../audio/capture.js";
-import { troubleOf } from "../core/failure.js";
 import { bandsOf } from "../core/models.js";
-import { sentenceOf } from "../core/sentences.js";
 import { headersOf } from "../net/access_key.js";
+import { fileRequest, refusalOf } from "../net/file_request.js";
 import { SottoError } from "./failure.js";
 import { fileImages } from "./file_images.js";
 
@@ -29,15 +28,10 @@ import { fileImages } from "./file_images.js";
  * @returns {Promise<Transcript>}
  */
 export async function transcribe(file, options) {
-  const { silent, task, signal } = options;
-  if (!silent) {
-    const path = task === "translate" ? "v1/audio/translations" : "v1/audio/transcriptions";
-    return ask(path, options, { method: "POST", body: form([file], options), signal });
-  }
-  const bands = await bandsAsked(options);
-  const body = form(await imagesOf(file, bands, options), options);
-  if (task) body.append("task", task);
-  return ask("v1/mel", options, { method: "POST", body, signal });
+  const { silent, signal } = options;
+  const sent = silent ? { pictures: await picturesOf(file, options) } : { file };
+  const { path, fields } = fileRequest(sent, options);
+  return ask(path, options, { method: "POST", body: fields, signal });
 }
 
 /**
@@ -51,31 +45,15 @@ async function bandsAsked({ model = "auto", signal, ...where }) {
 
 /**
  * @param {Blob} file
- * @param {number} bands
- * @param {TranscribeOptions} options
+ * @param {TranscribeOptions & Where} options
  */
-async function imagesOf(file, bands, options) {
+async function picturesOf(file, options) {
+  const bands = await bandsAsked(options);
   try {
     return await fileImages(file, bands, options);
   } catch (error) {
     throw error instanceof SourceError ? new SottoError(error.message) : error;
   }
-}
-
-/**
- * @param {readonly Blob[]} files
- * @param {TranscribeOptions} options
- */
-function form(files, { model, language }) {
-  const fields = new FormData();
-  for (const file of files) fields.append("file", file);
-  // The server takes no empty name here, and "auto" is its own.
-  fields.append("model", model || "auto");
-  if (language && language !== "auto") fields.append("language", language);
-  fields.append("response_format", "verbose_json");
-  fields.append("timestamp_granularities[]", "segment");
-  fields.append("timestamp_granularities[]", "word");
-  return fields;
 }
 
 /**
@@ -86,9 +64,7 @@ function form(files, { model, language }) {
 async function ask(path, { server, key }, init) {
   const response = await reached(new URL(path, server), { ...init, headers: headersOf(key) });
   if (response.ok) return response.json();
-  const trouble = troubleOf(response.status, await response.text());
-  const known = trouble.code !== null || trouble.message !== "";
-  const sentence = known ? sentenceOf(trouble) : `The server answered ${response.status}.`;
+  const { sentence, trouble } = refusalOf(response.status, await response.text());
   throw new SottoError(sentence, trouble.code);
 }
 

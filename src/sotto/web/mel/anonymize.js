@@ -6,6 +6,8 @@
  * speech recognition"), the harmonics of the pitch are smoothed away, and another color is added.
  */
 
+import { bandCenters } from "./filters.js";
+
 /** Between which a factor is drawn: with these the shipped model was trained. */
 const WARP = [0.86, 1.17];
 /** Hz: the harmonics of a voice lie 80 to 300 Hz apart, its resonances some 500 Hz. */
@@ -20,13 +22,6 @@ const COLOR = 1;
 const SILENCE = -10;
 /** From which on a value is more than digital silence, which rounding may move. */
 const AUDIBLE = SILENCE + 1e-3;
-
-const NYQUIST = 8_000;
-/** The mel scale of filters.js: Hz of one mel below 1 kHz; 27 mel above it lies 6.4 kHz. */
-const LINEAR_STEP = 200 / 3;
-const LOG_FROM = 1_000;
-const LOG_FROM_MEL = LOG_FROM / LINEAR_STEP;
-const LOG_STEP = Math.log(6.4) / 27;
 
 /**
  * What is done to each frame of one stream; as the defaults stand, nothing.
@@ -96,19 +91,6 @@ export class Anonymizer {
     }
     return changed;
   }
-}
-
-/**
- * Hz.
- * @param {number} bands
- */
-function bandCenters(bands) {
-  const top = LOG_FROM_MEL + Math.log(NYQUIST / LOG_FROM) / LOG_STEP;
-  return Array.from({ length: bands }, (_, band) => {
-    const mel = ((band + 1) * top) / (bands + 1);
-    if (mel <= LOG_FROM_MEL) return mel * LINEAR_STEP;
-    return LOG_FROM * Math.exp((mel - LOG_FROM_MEL) * LOG_STEP);
-  });
 }
 
 /**

@@ -25,11 +25,27 @@ const LOG_STEP = Math.log(6.4) / 27;
  * @returns {Filter[]}
  */
 export function melFilters(bands) {
-  const top = LOG_FROM_MEL + Math.log(NYQUIST / LOG_FROM) / LOG_STEP;
-  const corners = Array.from({ length: bands + 2 }, (_, i) => toHertz((i * top) / (bands + 1)));
+  const corners = cornersOf(bands);
   return Array.from({ length: bands }, (_, band) =>
     triangle(corners[band], corners[band + 1], corners[band + 2]),
   );
+}
+
+/**
+ * Where each band weighs most, in Hz.
+ * @param {number} bands
+ */
+export function bandCenters(bands) {
+  return cornersOf(bands).slice(1, -1);
+}
+
+/**
+ * Hz: of each band's triangle the left corner, then the last one's center and right corner.
+ * @param {number} bands
+ */
+function cornersOf(bands) {
+  const top = LOG_FROM_MEL + Math.log(NYQUIST / LOG_FROM) / LOG_STEP;
+  return Array.from({ length: bands + 2 }, (_, i) => toHertz((i * top) / (bands + 1)));
 }
 
 /** @param {number} mel */

@@ -3,6 +3,7 @@
  * Nothing here touches the page or the network.
  */
 
+import { kept } from "../core/kept.js";
 import { sentenceOf } from "../core/sentences.js";
 
 /** @typedef {"streams" | "files" | "models"} Right what a request needs, as the server's scopes */
@@ -44,8 +45,8 @@ export class AccessKey {
   /** @param {() => Storage} storage may throw where the browser keeps nothing for this page */
   constructor(storage) {
     this.#storage = storage;
-    const kept = this.#kept((store) => store.getItem(STORED)) ?? "";
-    this.#key = SENDABLE.test(kept) ? kept : "";
+    const stored = kept(this.#storage, (store) => store.getItem(STORED)) ?? "";
+    this.#key = SENDABLE.test(stored) ? stored : "";
   }
 
   #storage;
@@ -130,26 +131,12 @@ export class AccessKey {
   #change(key) {
     this.#key = key;
     this.#asked = {};
-    this.#kept((store) => (key ? store.setItem(STORED, key) : store.removeItem(STORED)));
+    kept(this.#storage, (store) => (key ? store.setItem(STORED, key) : store.removeItem(STORED)));
     this.#tell();
     for (const retry of this.#retries) retry();
   }
 
   #tell() {
     for (const watcher of this.#watchers) watcher();
-  }
-
-  /**
-   * @template T
-   * @param {(store: Storage) => T} use
-   * @returns {T | null} null where the browser keeps nothing: the key then holds until a reload
-   */
-  #kept(use) {
-    try {
-      return use(this.#storage());
-    } catch (error) {
-      if (error instanceof DOMException) return null;
-      throw error;
-    }
   }
 }

@@ -3,6 +3,8 @@
  * both tabs. Nothing here touches the page or the network.
  */
 
+import { kept } from "../core/kept.js";
+
 const STORED = "sotto.silent";
 /** What is stored for each choice; nothing is off. */
 const PICTURES = "pictures";
@@ -18,9 +20,9 @@ export class SilentMode {
   /** @param {() => Storage} storage may throw where the browser keeps nothing for this page */
   constructor(storage) {
     this.#storage = storage;
-    const kept = this.#kept((store) => store.getItem(STORED));
-    this.#chosen = kept === PICTURES || kept === HIDDEN;
-    this.#anonymize = kept === HIDDEN;
+    const stored = kept(this.#storage, (store) => store.getItem(STORED));
+    this.#chosen = stored === PICTURES || stored === HIDDEN;
+    this.#anonymize = stored === HIDDEN;
   }
 
   #storage;
@@ -92,25 +94,14 @@ export class SilentMode {
 
   #changed() {
     const value = this.#anonymize ? HIDDEN : PICTURES;
-    this.#kept((store) => (this.#chosen ? store.setItem(STORED, value) : store.removeItem(STORED)));
+    const chosen = this.#chosen;
+    kept(this.#storage, (store) =>
+      chosen ? store.setItem(STORED, value) : store.removeItem(STORED),
+    );
     this.#tell();
   }
 
   #tell() {
     for (const watcher of this.#watchers) watcher();
-  }
-
-  /**
-   * @template T
-   * @param {(store: Storage) => T} use
-   * @returns {T | null} null where the browser keeps nothing: the choice then holds until a reload
-   */
-  #kept(use) {
-    try {
-      return use(this.#storage());
-    } catch (error) {
-      if (error instanceof DOMException) return null;
-      throw error;
-    }
   }
 }

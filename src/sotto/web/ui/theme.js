@@ -1,5 +1,6 @@
 /** Light, dark, or as the system has it; remembered. */
 
+import { kept } from "../core/kept.js";
 import { find } from "./dom.js";
 
 const KEY = "sotto.theme";
@@ -47,10 +48,5 @@ function current() {
 function choose(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem(KEY, theme);
-  } catch (error) {
-    // A browser that keeps nothing for this page: the choice holds until a reload.
-    if (!(error instanceof DOMException)) throw error;
-  }
+  kept(() => localStorage, (store) => store.setItem(KEY, theme));
 }
