@@ -17,7 +17,8 @@ from sotto.audio.format import SAMPLE_RATE, PcmFormat, Samples
 from sotto.audio.mel import LogMel
 from sotto.audio.resample import Resampler
 from sotto.plugins.vad.silero import Silero
-from sotto.runtime.door import Door, Ear, PcmSource
+from sotto.runtime.door import Door, PcmSource
+from sotto.runtime.ear import Ear
 
 ROUNDS = 3
 

@@ -91,3 +91,15 @@ def test_real_speech_is_speech() -> None:
 def test_real_noise_is_not() -> None:
     speech = listen(SILERO(), pieces(recording("noise", kind="noise"), 1_600))
     assert (speech > 0.5).mean() < 0.2
+
+
+@pytest.mark.parametrize("cut", [160, 1_600, 100_000])
+def test_long_digital_silence_is_not_judged_and_changes_nothing_by_how_it_is_cut(cut: int) -> None:
+    quiet = np.zeros(7 * SAMPLE_RATE, np.float32)
+    sound = np.concatenate([SOUND, quiet, SOUND, quiet])
+    whole = listen(SILERO(), [sound])
+    speech = listen(SILERO(), pieces(sound, cut))
+    np.testing.assert_allclose(speech, whole, rtol=0, atol=1e-5)
+    silent = speech[200 + 500 : 200 + 690]
+    assert silent.max() < 0.01
+    assert len(set(silent)) == 1, "expected the last probability to stand"

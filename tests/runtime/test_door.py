@@ -17,7 +17,8 @@ from sotto.errors import BadAudio, EngineFailed
 from sotto.interfaces.detector import Detector, DetectorFactory
 from sotto.plugins.vad.silero import Silero
 from sotto.runtime.container import ContainerReader
-from sotto.runtime.door import Door, Ear, PcmSource, SampleReader
+from sotto.runtime.door import Door, PcmSource, SampleReader
+from sotto.runtime.ear import Ear
 from sotto.testing.detector_contract import changing_sound, listen
 from sotto.testing.detectors import Loudness
 

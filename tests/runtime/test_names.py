@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import pytest
 
-from sotto.runtime.names import Names, until
+from sotto.runtime.names import Names
 from sotto.runtime.requests import StreamRequest
 from sotto.runtime.service import Service
+from sotto.runtime.until import until
 from sotto.transcript.events import Committed, Event, Final
 from tests.serving import Served
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le

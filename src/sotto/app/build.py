@@ -19,6 +19,7 @@ from sotto.plugins.checkpoints.catalog import lookup
 from sotto.plugins.checkpoints.source import Checkpoints
 from sotto.runtime.access import Access, Allowance, Credentials, Open
 from sotto.runtime.batcher import Batcher, Recognizer, Ticket
+from sotto.runtime.front_end import FrontEnd
 from sotto.runtime.guard import Guarded
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool, ModelSpec
@@ -59,7 +60,7 @@ def build_service(settings: Settings) -> Service:
     )
     return Service(
         models=models,
-        detectors=plugin("vad", "silero")(),
+        front_end=FrontEnd(plugin("vad", "silero")()),
         store=plugin("storage", "memory")(),
         metrics=metrics,
         limits=limits(settings),

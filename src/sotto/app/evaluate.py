@@ -12,7 +12,6 @@ import sotto
 from sotto.clock import Clock
 from sotto.errors import BadAudio, BadOption
 from sotto.runtime.container import read_file
-from sotto.runtime.door import Ear
 from sotto.runtime.intake import hear_file
 from sotto.runtime.replay import replay
 from sotto.runtime.requests import FileRequest, StreamRequest
@@ -114,7 +113,7 @@ class Examiner:
             service.models.use(self.model) as (_, recognizer),
             service.open_stream(request, NAME) as stream,
         ):
-            ear = Ear(stream.traits.n_mels, service.detectors())
+            ear = service.front_end.ear(stream.traits.n_mels)
             return await replay(stream.session, hear_file(read_file(path), ear), recognizer)
 
 

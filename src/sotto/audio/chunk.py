@@ -58,6 +58,8 @@ class MelChunk:
     @staticmethod
     def join(chunks: Sequence[MelChunk]) -> MelChunk:
         """One chunk of several that follow each other without a gap."""
+        if len(chunks) == 1:
+            return chunks[0]
         for a, b in pairwise(chunks):
             if a.end != b.start:
                 raise ValueError(f"expected a chunk that starts at frame {a.end}, got {b.start}")

@@ -125,6 +125,16 @@ class PcmFormat:
         return _DTYPES[self.encoding].itemsize * self.channels
 
 
+def overlapping(samples: Samples, width: int, step: int) -> Samples:
+    """float32[n, width], a view of contiguous samples: all whole windows, each `step` further.
+
+    numpy's sliding_window_view does the same, and takes longer than many a piece of sound does.
+    """
+    n = max(0, (len(samples) - width) // step + 1)
+    size = samples.itemsize
+    return np.ndarray((n, width), np.float32, samples, strides=(step * size, size))
+
+
 class PcmReader:
     """Bytes → mono samples; a sample may be cut anywhere between two pieces."""
 
@@ -139,6 +149,8 @@ class PcmReader:
         self._rest = data[whole:]
         raw = np.frombuffer(data[:whole], _DTYPES[self.format.encoding])
         samples = _linear(raw, self.format.encoding)
+        if self.format.channels == 1:
+            return samples
         np.clip(samples, -1.0, 1.0, out=samples)  # the sum over channels must stay finite too
         mono: Samples = samples.reshape(-1, self.format.channels).mean(axis=1, dtype=np.float32)
         return mono

@@ -9,13 +9,14 @@ Technical Report 1998-010).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel
-from sotto.audio.format import HOP, MEL_BANDS, N_FFT, SAMPLE_RATE, Samples, exact_div
+from sotto.audio.format import HOP, MEL_BANDS, N_FFT, SAMPLE_RATE, Samples, exact_div, overlapping
 
 PADDING = exact_div(N_FFT, 2)  # 200: frame i is centered at sample 160 × i
 MIN_POWER = 1e-10
@@ -23,9 +24,11 @@ SILENCE = math.log10(MIN_POWER)  # -10: what zeros, Whisper's own padding, look 
 DYNAMIC_RANGE = 8.0  # powers of ten that Whisper keeps below a window's loudest value
 
 _BLOCK = 10
-"""Frames at once. OpenBLAS keeps a product of up to 2^18 terms on one core, here 10 × 201 × 128;
+"""Frames in one product. OpenBLAS keeps one of up to 2^18 terms on one core, here 10 × 201 × 128;
 for a larger one it wakes threads that go on spinning when it is done, which costs three times as
 much as the product."""
+_STRETCH = 20
+"""Frames whose spectra are made at once: they stay in the processor's nearest memory."""
 
 _LINEAR_STEP = 200 / 3  # Hz of one mel below 1 kHz
 _LOG_FROM = 1000.0  # Hz
@@ -91,8 +94,6 @@ class LogMel:
         if n_mels not in MEL_BANDS:
             raise ValueError(f"expected {' or '.join(map(str, MEL_BANDS))} bands, got {n_mels}")
         self.n_mels = n_mels
-        self._filters = np.ascontiguousarray(mel_filters(n_mels).T)
-        self._window = np.hanning(N_FFT + 1)[:-1].astype(np.float32)  # periodic: one period, open
         self._rest = np.empty(0, np.float32)
         """From the first sample of the next frame on; while `_padded` is False, all there are."""
         self._padded = False
@@ -102,14 +103,14 @@ class LogMel:
 
     def receive(self, samples: Samples) -> Mel:
         """float32[n, n_mels], raw log10 power: the frames all of whose samples are there now."""
-        self._samples += len(samples)
-        self._rest = np.concatenate([self._rest, samples])
-        if not self._padded:
-            if len(self._rest) <= PADDING:
-                return self._spectra(0)
-            self._rest = np.concatenate([self._rest[PADDING:0:-1], self._rest])
-            self._padded = True
-        return self._spectra(max(0, (len(self._rest) - N_FFT) // HOP + 1))
+        return _log_mel(self._frames_of(samples), self.n_mels)
+
+    @staticmethod
+    def receive_all(streams: Sequence[LogMel], pieces: Sequence[Samples]) -> list[Mel]:
+        """`receive` of several streams that have the same number of bands, each its own piece."""
+        frames = [each._frames_of(piece) for each, piece in zip(streams, pieces, strict=True)]
+        mel = _log_mel(np.concatenate(frames), streams[0].n_mels)
+        return np.split(mel, np.cumsum([len(own) for own in frames[:-1]]))
 
     def finish(self) -> Mel:
         """The last frames, which reach past the end; its reflection stands in for what is not."""
@@ -117,19 +118,57 @@ class LogMel:
         if left:
             before = 0 if self._padded else PADDING
             self._rest = np.pad(self._rest, (before, PADDING), mode="reflect")
-        return self._spectra(left)
+        return _log_mel(self._next(left), self.n_mels)
 
-    def _spectra(self, n: int) -> Mel:
-        """The next n frames; their samples leave `_rest`."""
-        mel = np.empty((n, self.n_mels), np.float32)
-        if n:
-            windows = sliding_window_view(self._rest, N_FFT)[::HOP]
-            for lo in range(0, n, _BLOCK):
-                hi = min(lo + _BLOCK, n)
-                spectrum = np.fft.rfft(windows[lo:hi] * self._window)
-                power = spectrum.real**2 + spectrum.imag**2
-                np.matmul(power, self._filters, out=mel[lo:hi])
-            np.log10(np.maximum(mel, MIN_POWER, out=mel), out=mel)
-            self._rest = self._rest[n * HOP :].copy()
-            self._frames += n
-        return mel
+    def _frames_of(self, samples: Samples) -> Samples:
+        """The samples of the frames that are whole now."""
+        self._samples += len(samples)
+        self._rest = np.concatenate([self._rest, samples])
+        if not self._padded:
+            if len(self._rest) <= PADDING:
+                return self._next(0)
+            self._rest = np.concatenate([self._rest[PADDING:0:-1], self._rest])
+            self._padded = True
+        return self._next(max(0, (len(self._rest) - N_FFT) // HOP + 1))
+
+    def _next(self, n: int) -> Samples:
+        """float32[n, 400]: the samples of the next n frames; they leave `_rest`."""
+        if not n:
+            return np.empty((0, N_FFT), np.float32)
+        frames: Samples = overlapping(self._rest, N_FFT, HOP)[:n]
+        self._rest = self._rest[n * HOP :].copy()
+        self._frames += n
+        return frames
+
+
+def _log_mel(frames: Samples, n_mels: int) -> Mel:
+    """float32[n, 400] → float32[n, n_mels], raw log10 power."""
+    mel = np.full((len(frames), n_mels), MIN_POWER, np.float32)
+    for lo in range(0, len(frames), _STRETCH):
+        _powers(frames[lo : lo + _STRETCH], mel[lo : lo + _STRETCH])
+    np.log10(np.maximum(mel, MIN_POWER, out=mel), out=mel)
+    return mel
+
+
+def _powers(frames: Samples, mel: Mel) -> None:
+    """Into `mel`; frames of digital silence are left as they are."""
+    sounding = frames.any(axis=1)
+    if not sounding.any():
+        return
+    spectrum = np.fft.rfft(frames[sounding] * _hann())
+    power = spectrum.real**2 + spectrum.imag**2
+    filters = _transposed_filters(mel.shape[1])
+    blocks = [power[lo : lo + _BLOCK] @ filters for lo in range(0, len(power), _BLOCK)]
+    mel[sounding] = np.concatenate(blocks)
+
+
+@cache
+def _hann() -> NDArray[np.float32]:
+    """float32[400], periodic: one period, open."""
+    return np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+
+
+@cache
+def _transposed_filters(n_mels: int) -> NDArray[np.float32]:
+    """float32[201, n_mels]"""
+    return np.ascontiguousarray(mel_filters(n_mels).T)

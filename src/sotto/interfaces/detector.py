@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from sotto.audio.chunk import Speech
@@ -29,4 +30,11 @@ class DetectorFactory(Protocol):
 
     def __call__(self) -> Detector:
         """A detector at the start of a stream."""
+        ...
+
+    def receive_all(self, detectors: Sequence[Detector], pieces: Sequence[Samples]) -> list[Speech]:
+        """`receive` of several detectors that it made, each its own piece; no detector twice.
+
+        What each says does not depend on the others.
+        """
         ...

@@ -153,6 +153,11 @@ class ContainerReader:
         """None: a container that breaks off tells by `finish`, or ends where it ends."""
         return None
 
+    @property
+    def decodes(self) -> bool:
+        """Yes: a second of silence may be a handful of bytes."""
+        return True
+
     def close(self) -> None:
         """Stop the thread, wherever the stream stands; at any time, more than once if need be."""
         if self._worker is not None:

@@ -9,15 +9,18 @@ from typing import TypeAlias
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import SAMPLE_RATE, WINDOW_FRAMES, Samples
 from sotto.errors import CallerError, TooLarge
-from sotto.runtime.door import Ear, WayIn
+from sotto.runtime.door import WayIn
+from sotto.runtime.ear import Ear
+from sotto.runtime.front_end import FrontEnd
 from sotto.runtime.runner import Flush, Heard
+from sotto.runtime.until import unless_idle
 
 Message: TypeAlias = bytes | Flush
 """A piece of sound, or a word about it."""
 
 
 async def hear_stream(
-    messages: AsyncIterator[Message], door: WayIn, *, idle: float
+    messages: AsyncIterator[Message], door: WayIn, front_end: FrontEnd, *, idle: float
 ) -> AsyncIterator[Heard]:
     """What a client sends, as chunks; a Flush where nothing comes for `idle` seconds.
 
@@ -25,37 +28,19 @@ async def hear_stream(
     """
     failure: CallerError | None = None
     try:
-        async for message in _with_idle(messages, idle):
+        async for message in unless_idle(messages, idle, Flush()):
             if isinstance(message, Flush):
                 if waiting := await asyncio.to_thread(door.release):
                     yield waiting
                 yield message
                 continue
-            async for piece in in_pieces(await asyncio.to_thread(door.receive, message)):
+            async for piece in in_pieces(await front_end.receive(door, message)):
                 yield piece
     except CallerError as error:
         failure = error
     yield await asyncio.to_thread(door.finish)
     if failure := failure or door.fault:
         raise failure
-
-
-async def _with_idle(messages: AsyncIterator[Message], idle: float) -> AsyncIterator[Message]:
-    following = asyncio.ensure_future(anext(messages, None))
-    try:
-        while True:
-            done, _ = await asyncio.wait({following}, timeout=idle)
-            if not done:
-                yield Flush()
-            message = await following
-            if message is None:
-                return
-            following = asyncio.ensure_future(anext(messages, None))
-            yield message
-    finally:
-        following.cancel()
-        if following.done() and not following.cancelled():
-            following.exception()  # it came too late to matter: somebody must have looked at it
 
 
 def at_most(most: float, pieces: Iterator[Samples]) -> Iterator[Samples]:
@@ -86,5 +71,6 @@ def _next_chunk(pieces: Iterator[Samples], ear: Ear) -> Heard | None:
 async def in_pieces(chunk: MelChunk) -> AsyncIterator[Heard]:
     """A chunk that may be long, piece by piece, so that others have their turn between."""
     for start in range(chunk.start, chunk.end, WINDOW_FRAMES):
+        if start > chunk.start:
+            await asyncio.sleep(0)
         yield chunk.between(start, min(start + WINDOW_FRAMES, chunk.end))
-        await asyncio.sleep(0)

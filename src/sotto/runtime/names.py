@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-Item = TypeVar("Item")
 
 
 @dataclass(eq=False)
@@ -42,23 +39,3 @@ class Names:
         finally:
             del self._held[name]
             mine.over.set()
-
-
-async def until(items: AsyncIterator[Item], event: asyncio.Event) -> AsyncGenerator[Item]:
-    """The items up to where the event happens; what waits for one then is stopped."""
-    happened = asyncio.ensure_future(event.wait())
-    following: asyncio.Future[Item | None] | None = None
-    try:
-        while True:
-            following = asyncio.ensure_future(anext(items, None))
-            await asyncio.wait({following, happened}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                return
-            if (item := following.result()) is None:
-                return
-            yield item
-    finally:
-        happened.cancel()
-        if following is not None and not following.done():
-            following.cancel()
-            await asyncio.wait({following})

@@ -13,19 +13,19 @@ from typing import BinaryIO, assert_never
 from sotto.audio.edges import MAJORITY, OPENS, RELEASES
 from sotto.audio.format import PcmFormat, frames, seconds
 from sotto.errors import Draining, Overloaded, TooLarge
-from sotto.interfaces.detector import DetectorFactory
 from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import TranscriptStore
 from sotto.runtime.album import Recording, hear_recording
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.container import ContainerReader, read_file
-from sotto.runtime.door import Door, Ear, PcmSource, SampleReader, WayIn
+from sotto.runtime.door import Door, PcmSource, SampleReader, WayIn
 from sotto.runtime.fitting import fit, reader, warnings
+from sotto.runtime.front_end import FrontEnd
 from sotto.runtime.intake import Message, at_most, hear_file, hear_stream
 from sotto.runtime.mel_door import MelDoor
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
-from sotto.runtime.names import Hold, Names, until
+from sotto.runtime.names import Hold, Names
 from sotto.runtime.requests import (
     Container,
     FileRequest,
@@ -38,6 +38,7 @@ from sotto.runtime.requests import (
 from sotto.runtime.runner import Heard, Listener, Surroundings, run_session
 from sotto.runtime.sniff import SniffingReader
 from sotto.runtime.transcribe import transcribe
+from sotto.runtime.until import until
 from sotto.streaming.guards import GuardOptions
 from sotto.streaming.options import SessionOptions
 from sotto.streaming.policies import make_policy
@@ -68,6 +69,7 @@ class Stream:
     warnings: tuple[Warned, ...]
     """What the client should know before it sends sound."""
     _door: WayIn
+    _front_end: FrontEnd
     _around: Surroundings
     _idle: float
     _hold: Hold
@@ -76,7 +78,7 @@ class Stream:
         """From the first message to the last event; see `run_session`."""
         try:
             messages = until(messages, self._hold.wanted)
-            heard = hear_stream(messages, self._door, idle=self._idle)
+            heard = hear_stream(messages, self._door, self._front_end, idle=self._idle)
             await run_session(self.session, heard, listener, self._around)
         finally:
             self._door.close()
@@ -87,7 +89,7 @@ class Service:
     """One process' ears: models, detector, store, and the limits on them."""
 
     models: ModelPool[Recognizer]
-    detectors: DetectorFactory
+    front_end: FrontEnd
     store: TranscriptStore
     metrics: Metrics
     limits: Limits
@@ -132,6 +134,7 @@ class Service:
                     session=Session(model.traits, options),
                     warnings=tuple(warnings(name, model.traits, request.decode)),
                     _door=self._door(request.sound, model.traits),
+                    _front_end=self.front_end,
                     _around=Surroundings(model, self.metrics, self.store, stream_id),
                     _idle=self.limits.idle if request.idle is None else request.idle,
                     _hold=hold,
@@ -151,7 +154,7 @@ class Service:
 
         def hear(traits: Traits) -> AsyncIterator[Heard]:
             pieces = at_most(self.limits.max_file_seconds, read_file(file))
-            return hear_file(pieces, Ear(traits.n_mels, self.detectors()))
+            return hear_file(pieces, self.front_end.ear(traits.n_mels))
 
         with self._admit_file():
             options = SessionOptions(segmenter=self.limits.segmenter)
@@ -215,7 +218,7 @@ class Service:
     def _door(self, sound: SoundFormat, traits: Traits) -> WayIn:
         if isinstance(sound, MelImages):
             return MelDoor(traits.n_mels)
-        return Door(_reader(sound), Ear(traits.n_mels, self.detectors()))
+        return Door(_reader(sound), self.front_end.ear(traits.n_mels))
 
     @contextmanager
     def _admit_stream(self, dialect: str) -> Iterator[None]:

@@ -41,6 +41,11 @@ class SniffingReader:
         """What was wrong with the stream's end, though all of its sound was made out."""
         return None if self._reader is None else self._reader.fault
 
+    @property
+    def decodes(self) -> bool:
+        """Whether it is a container, as far as is known."""
+        return self._reader is None or self._reader.decodes
+
     def close(self) -> None:
         """Let go of the stream, finished or not; at any time, and again."""
         if self._reader is not None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from sotto.audio.chunk import Speech
 from sotto.audio.format import FRAMES_PER_SECOND, WINDOW_FRAMES, seconds
 from sotto.errors import BadOption
 from sotto.interfaces.engine import BUCKET
@@ -127,6 +128,15 @@ class Segmenter:
             return max(self._start, 0)
         onset = self._onset if self._state is _State.STARTING else self._frame
         return max(onset - self.options.pre_roll, self._last_end, 0)
+
+    def skip_quiet(self, speech: Speech) -> int:
+        """Take the frames up to the first that may be speech, all at once; how many those are."""
+        if self._state is not _State.QUIET:
+            return 0
+        loud = speech >= self.options.threshold
+        quiet = int(loud.argmax()) if loud.any() else len(speech)
+        self._frame += quiet
+        return quiet
 
     def step(self, speech: float) -> list[Boundary]:
         """The boundaries that this frame's probability of speech decides."""

@@ -91,7 +91,9 @@ class Session:
         (`receive_result` between two actions) sees the same events however the sound is cut.
         """
         self._buffer.append(chunk)
-        for speech in chunk.speech.tolist():
+        quiet = 0 if self._utterances else self._segmenter.skip_quiet(chunk.speech)
+        self._frame += quiet
+        for speech in chunk.speech[quiet:].tolist():
             self._frame += 1
             boundaries = self._segmenter.step(speech)
             for boundary in boundaries:

@@ -103,6 +103,24 @@ class DetectorContract:
             together = np.concatenate([*heard, detector.finish()])
             np.testing.assert_allclose(together, expected, atol=TOLERANCE)
 
+    def test_hears_streams_together_as_it_hears_each(self) -> None:
+        make = self.factory()
+        sounds = [changing_sound(1.5, seed)[seed * 100 :] for seed in range(5)]
+        alone = [listen(make(), [sound]) for sound in sounds]
+        detectors = [make() for _ in sounds]
+        cut = [pieces(sound, 700 + 160 * place) for place, sound in enumerate(sounds)]
+        told: list[list[Speech]] = [[] for _ in sounds]
+        for step in range(max(map(len, cut))):
+            there = [place for place, parts in enumerate(cut) if step < len(parts)]
+            heard = make.receive_all(
+                [detectors[place] for place in there], [cut[place][step] for place in there]
+            )
+            for place, speech in zip(there, heard, strict=True):
+                told[place].append(speech)
+        for detector, parts, expected in zip(detectors, told, alone, strict=True):
+            together = np.concatenate([*parts, detector.finish()])
+            np.testing.assert_allclose(together, expected, atol=TOLERANCE)
+
     def test_streams_may_run_in_threads(self) -> None:
         make = self.factory()
         sounds = [changing_sound(1, seed) for seed in range(8)]

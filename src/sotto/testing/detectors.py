@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sotto.audio.chunk import Speech
 from sotto.audio.format import HOP, Samples
+from sotto.interfaces.detector import Detector
 
 
 class Loudness:
@@ -18,6 +21,10 @@ class Loudness:
     def __call__(self) -> LoudnessDetector:
         """A detector at the start of a stream."""
         return LoudnessDetector(self.threshold)
+
+    def receive_all(self, detectors: Sequence[Detector], pieces: Sequence[Samples]) -> list[Speech]:
+        """One after the other: nothing would be gained together."""
+        return [each.receive(piece) for each, piece in zip(detectors, pieces, strict=True)]
 
 
 class LoudnessDetector:

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.datastructures import QueryParams
-from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sotto.errors import Gone, SottoError, TooLarge, TooSlow
 from sotto.runtime.access import Caller
+from sotto.runtime.until import until
 
 
 class Parting:
@@ -76,29 +76,21 @@ class Peer:
 
     async def messages(self) -> AsyncIterator[str | bytes]:
         """Text and binary messages until the client hangs up, or is given up. Raises TooLarge."""
-        given_up = asyncio.ensure_future(self._given_up.wait())
-        receive: asyncio.Future[Message] | None = None
-        try:
-            while True:
-                receive = asyncio.ensure_future(self._socket.receive())
-                await asyncio.wait({receive, given_up}, return_when=asyncio.FIRST_COMPLETED)
-                if not receive.done():
-                    return
-                message = receive.result()
-                if message["type"] == "websocket.disconnect":
-                    return
-                data: bytes | None = message.get("bytes")
-                body = data if data is not None else message.get("text") or ""
-                if len(body) > self._max_message:
-                    raise TooLarge(
-                        f"expected messages of at most {self._max_message:,} bytes, "
-                        f"got {len(body):,}"
-                    )
-                yield body
-        finally:
-            given_up.cancel()
-            if receive is not None:
-                receive.cancel()
+        async for message in until(self._received(), self._given_up):
+            yield message
+
+    async def _received(self) -> AsyncIterator[str | bytes]:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            data: bytes | None = message.get("bytes")
+            body = data if data is not None else message.get("text") or ""
+            if len(body) > self._max_message:
+                raise TooLarge(
+                    f"expected messages of at most {self._max_message:,} bytes, got {len(body):,}"
+                )
+            yield body
 
     async def send(self, message: str | bytes) -> None:
         """Send one message. Raises Gone, or TooSlow where it is not taken in time."""

@@ -18,7 +18,8 @@ from sotto.bench.silent.client import Message, Sent, disguise_for, has_node, sen
 from sotto.bench.silent.codecs import to_opus, to_pcm
 from sotto.bench.silent.forms import MESSAGE
 from sotto.interfaces.detector import DetectorFactory
-from sotto.runtime.door import Door, Ear, PcmSource, WayIn
+from sotto.runtime.door import Door, PcmSource, WayIn
+from sotto.runtime.ear import Ear
 from sotto.runtime.mel_door import MelDoor
 
 PIECE = MESSAGE * HOP

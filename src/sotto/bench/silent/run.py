@@ -99,7 +99,7 @@ class Bench:
 
     def _detected(self) -> tuple[list[Found], list[FalseAlarms]]:
         of, usual = self.material, self.service.limits.segmenter
-        tried = rulers(self.service.detectors, usual.threshold, usual.release)
+        tried = rulers(self.service.front_end.detectors, usual.threshold, usual.release)
         found = compare(of.detected, of.noises, tried) if of.detected else []
         return found, false_alarms(of.noises, tried) if of.noises else []
 
@@ -110,7 +110,7 @@ class Bench:
         sent: Sent | None = None
         if has_node():
             (sent,) = send([sound], self.n_mels, [None])
-        detectors = self.service.detectors
+        detectors = self.service.front_end.detectors
         spent = costs(sound, self.n_mels, detectors, time.process_time)
         spent += page_costs(sound, self.n_mels)
         return spent, delays(sound, self.n_mels, detectors, sent)

@@ -48,9 +48,9 @@ from sotto.errors import (
     TooSlow,
     UnknownLanguage,
 )
-from sotto.runtime.names import until
 from sotto.runtime.requests import StreamRequest
 from sotto.runtime.service import Service, Stream
+from sotto.runtime.until import until
 from sotto.runtime.voices import Voices
 from sotto.transcript.events import Event
 from sotto.transcript.options import StreamOptions
