@@ -50,6 +50,9 @@ class Bench:
     seed: int = 0
     patience: float = 30.0
     """Seconds after a client's last sound for which it waits for the last words."""
+    rate: float | None = None
+    """Words that the model says for each second of sound, where they mean nothing; None: they are
+    those that are said."""
 
     def tracks(self, clients: int) -> tuple[Track, ...]:
         """What so many clients say."""
@@ -63,7 +66,7 @@ class Bench:
             self.dialect, self.server.address, self.bank.pcm, self.tracks(clients), self.patience
         )
         window = Window(self.talk.warm_up, self.talk.warm_up + self.talk.counted)
-        return measure(self.server, order, window, self.clock, paired)
+        return measure(self.server, order, window, self.clock, paired, self.rate)
 
     def offline(self, places: Sequence[Place], fields: Mapping[str, str], tell: Tell) -> Offline:
         """Each utterance as a file of its own. Raises ServerError."""

@@ -9,6 +9,7 @@ from sotto.audio.format import SAMPLE_RATE
 from sotto.bench import figures
 from sotto.bench.figures import Figures, Work, between
 from sotto.bench.servers import Server
+from sotto.bench.streams.counting import by_number
 from sotto.bench.streams.generator import (
     Connected,
     Finished,
@@ -100,18 +101,24 @@ def measure(
     window: Window,
     clock: Clock,
     paired: Collection[Place] = (),
+    rate: float | None = None,
 ) -> Step:
-    """One step. Raises GeneratorFailed."""
+    """One step. Raises GeneratorFailed.
+
+    `rate`: words for each second of sound of a model whose words mean nothing (`counting`).
+    """
     with generating(order) as generator:
         looks, finished = _follow(generator, server, window, clock, _longest(order))
-    findings = [judge(track, log) for track, log in zip(order.tracks, finished.logs, strict=True)]
-    return Step(
-        len(order.tracks),
-        add_up(findings),
-        generated(finished),
-        load(looks),
-        wer_of(findings, paired) if paired else None,
-    )
+    heard = list(zip(order.tracks, finished.logs, strict=True))
+    findings = [judge(track, log) for track, log in heard]
+    result, same = add_up(findings), wer_of(findings, paired) if paired else None
+    if rate is not None:
+        numbered = [
+            by_number(one, track, log, rate)
+            for one, (track, log) in zip(findings, heard, strict=True)
+        ]
+        result, same = replace(add_up(numbered), wer=None), None
+    return Step(len(order.tracks), result, generated(finished), load(looks), same)
 
 
 def _longest(order: Order) -> float:
