@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile
 # CI installs what the lock names; people get what pyproject.toml allows.
 LOCK := $(if $(CI),--constraint ci/constraints.txt,)
+# Many tests wait for sound at its pace: while one does, another works.
+WORKERS ?= 2
 
 .PHONY: run test check format page benchmark lock clean
 
@@ -15,7 +17,7 @@ run: $(VENV)/.serving  ## install, start the server, say where it is
 	@$(BIN)/sotto serve
 
 test: check  ## all checks and all tests
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --no-loadscope-reorder --durations 15
 
 check: $(VENV)/.dev page  ## format, lint, types, contracts, the page's types and tests
 	$(BIN)/ruff format --check .
