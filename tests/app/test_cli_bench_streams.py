@@ -127,6 +127,12 @@ def test_files_of_nothing(sotto):
     assert "expected either FILES or --data, got both or none" in err
 
 
+def test_files_with_what_is_for_peers_only(sotto):
+    code, _, err = sotto("bench", "files", CLIP, "--one-pass")
+    assert code == 2
+    assert "expected --peer beside --one-pass" in err
+
+
 def test_a_page_of_results(sotto, server: Served, tmp_path):
     code, _, _ = sotto("bench", "files", CLIP, "--url", server.url, "--rounds", 1, "-o", tmp_path)
     assert code == 0

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from sotto.app.cli import bench_peers as others
-from sotto.app.cli import bench_server as at
+from sotto.app.cli.bench_options import (
+    AsJson,
+    Language,
+    Model,
+    OnePass,
+    Output,
+    Peers,
+    Pid,
+    Set,
+    Split,
+    Threads,
+    Url,
+)
+from sotto.app.cli.bench_outlet import Outlet, telling
+from sotto.app.cli.bench_peers import PeerOptions
+from sotto.app.cli.bench_server import ServerChoice, ServerOptions
 from sotto.errors import BadOption
 
 if TYPE_CHECKING:
     from sotto.bench.files import File, Result
+    from sotto.bench.results import Json
 
 HELP = """Measure how fast a server hears long files.
 
@@ -30,71 +46,52 @@ turn (docs/peers.md).
 """
 
 
+Paths: TypeAlias = Annotated[
+    list[Path] | None, typer.Argument(metavar="[FILES...]", help="Any audio or video files.")
+]
+Clips: TypeAlias = Annotated[
+    list[Path] | None, typer.Option(help="Clips to build files of; may be repeated.")
+]
+Minutes: TypeAlias = Annotated[float, typer.Option(min=0.1, help="Of each file that is built.")]
+Number: TypeAlias = Annotated[int, typer.Option(min=1, help="Files that are built.")]
+Rounds: TypeAlias = Annotated[int, typer.Option(min=1, help="Times that each file is heard.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Of what is said in files that are built.")]
+
+
 def files(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     ctx: typer.Context,
-    paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILES...]", help="Any audio or video files.")
-    ] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option(help="Clips to build files of; may be repeated.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Only clips of this split.")] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Of each file that is built.")] = 10.0,
-    number: Annotated[int, typer.Option(min=1, help="Files that are built.")] = 1,
-    url: at.Url = None,
-    pid: at.Pid = None,
-    model: at.Model = None,
-    threads: at.Threads = None,
-    settings: at.Set = None,
-    language: Annotated[str, typer.Option("--language", "-l", help="A code such as en.")] = "en",
-    rounds: Annotated[int, typer.Option(min=1, help="Times that each file is heard.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of what is said in files that are built.")] = 0,
-    peer: others.Peers = None,
-    one_pass: others.OnePass = False,
-    output: at.Output = None,
-    as_json: at.AsJson = False,
+    paths: Paths = None,
+    data: Clips = None,
+    split: Split = None,
+    minutes: Minutes = 10.0,
+    number: Number = 1,
+    url: Url = None,
+    pid: Pid = None,
+    model: Model = None,
+    threads: Threads = None,
+    settings: Set = None,
+    language: Language = "en",
+    rounds: Rounds = 3,
+    seed: Seed = 0,
+    peer: Peers = None,
+    one_pass: OnePass = False,
+    output: Output = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hear every file, tell how long it took."""
-    from sotto.bench.files import Door, measure
-    from sotto.bench.peers.results import of_files
-    from sotto.bench.results import document
-    from sotto.clock import SystemClock
-
-    threads = others.threads_for(peer or [], threads)
-    own = others.settings_for(peer or [], settings)
-    server = at.chosen(url, pid, model, threads, own, ctx.obj)
-    against = None
-    if peer:
-        against = others.rivals(
-            peer,
-            server,
-            "files",
-            config=ctx.obj,
-            threads=threads,
-            language=language,
-            one_pass=one_pass,
-            rounds=rounds,
-        )
-    elif one_pass:
-        raise BadOption("peer", "expected --peer beside --one-pass")
+    place = ServerOptions(url, pid, model, threads, settings, ctx.obj)
+    company = PeerOptions("files", peer or [], language, rounds, one_pass=one_pass)
+    server, against = others.chosen(place, company)
     sounds = _files(paths or [], data or [], split, minutes, number, seed=seed)
     fields = server.fields | {"language": language}
     built: dict[str, Any] = {"minutes": minutes, "number": number, "split": split, "seed": seed}
     about = {"files": [path.name for path in paths]} if paths else built
     options = server.options | fields | about | {"rounds": rounds}
-    if against is not None:
-        turns = others.hear(server, sounds, fields, against)
-        at.keep(of_files(options | against.options, turns), output, as_json=as_json)
-        if not as_json:
-            others.print_files(turns)
-        return
-    with at.telling() as tell, server.opened() as opened:
-        door = Door(opened, SystemClock(), fields)
-        measure(door, sounds[:1], 1, lambda what: None)  # warms up
-        result = measure(door, sounds, rounds, tell)
-    at.keep(document("files", options, asdict(result)), output, as_json=as_json)
-    if not as_json:
-        _print(result)
+    outlet = Outlet(output, as_json=as_json)
+    if against is None:
+        _alone(server, sounds, fields, rounds, options, outlet)
+    else:
+        others.files(server, sounds, fields, against, options, outlet)
 
 
 def _files(
@@ -119,6 +116,26 @@ def _files(
         return [read(path) for path in paths]
     bank = Bank(read_clips(read_sets(data, Wanted(split, None))))
     return build(bank, Talk(counted=60 * minutes, tail=0.0), seed, number)
+
+
+def _alone(
+    server: ServerChoice,
+    sounds: list[File],
+    fields: dict[str, str],
+    rounds: int,
+    options: Json,
+    outlet: Outlet,
+) -> None:
+    """Raises ServerError."""
+    from sotto.bench.files import Door, measure
+    from sotto.bench.results import document
+    from sotto.clock import SystemClock
+
+    with telling() as tell, server.opened() as opened:
+        door = Door(opened, SystemClock(), fields)
+        measure(door, sounds[:1], 1, lambda what: None)  # warms up
+        result = measure(door, sounds, rounds, tell)
+    outlet.keep(document("files", options, asdict(result)), lambda: _print(result))
 
 
 def _print(result: Result) -> None:

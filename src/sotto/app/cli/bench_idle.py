@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sotto.app.cli import bench_server as at
+from sotto.app.cli.bench_options import AsJson, Deflate, Model, Output, Pid, Set, Threads, Url
+from sotto.app.cli.bench_outlet import Outlet, telling
+from sotto.app.cli.bench_server import ServerChoice, ServerOptions
 
 if TYPE_CHECKING:
     from sotto.bench.idle import Result
@@ -26,16 +28,14 @@ def idle(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     ctx: typer.Context,
     number: Annotated[int, typer.Argument(metavar="[N]", min=3, help="Streams.")] = 100,
     seconds: Annotated[float, typer.Option(min=3, help="For which the server is watched.")] = 30.0,
-    url: at.Url = None,
-    pid: at.Pid = None,
-    model: at.Model = None,
-    threads: at.Threads = None,
-    settings: at.Set = None,
-    deflate: Annotated[
-        bool, typer.Option("--deflate", help="Offer to compress messages, as browsers do.")
-    ] = False,
-    output: at.Output = None,
-    as_json: at.AsJson = False,
+    url: Url = None,
+    pid: Pid = None,
+    model: Model = None,
+    threads: Threads = None,
+    settings: Set = None,
+    deflate: Deflate = False,
+    output: Output = None,
+    as_json: AsJson = False,
 ) -> None:
     """Connect, send silence, tell what it cost."""
     from sotto.bench.idle import cost
@@ -43,9 +43,9 @@ def idle(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     from sotto.bench.streams.sotto_stream import SottoStream
     from sotto.clock import SystemClock
 
-    server = at.chosen(url, pid, model, threads, settings, ctx.obj)
+    server = ServerChoice(ServerOptions(url, pid, model, threads, settings, ctx.obj))
     dialect = SottoStream(tuple(server.fields.items()), deflate)
-    with at.telling() as tell, server.opened() as opened:
+    with telling() as tell, server.opened() as opened:
         result = cost(opened, dialect, SystemClock(), number, seconds, tell)
     options = server.options | {"streams": number, "seconds": seconds, "deflate": deflate}
     body = {
@@ -54,9 +54,8 @@ def idle(  # noqa: PLR0913, PLR0917 - a command's options, each by name
         "few": result.few,
         "many": result.many,
     }
-    at.keep(document("idle", options, body), output, as_json=as_json)
-    if not as_json:
-        _print(result)
+    outlet = Outlet(output, as_json=as_json)
+    outlet.keep(document("idle", options, body), lambda: _print(result))
 
 
 def _print(result: Result) -> None:

@@ -4,60 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import typer
 
-from sotto.app.cli import bench_server as at
+from sotto.app.cli.bench_outlet import Outlet, telling
+from sotto.app.cli.bench_server import ServerChoice, ServerOptions
 from sotto.errors import BadOption
 
 if TYPE_CHECKING:
-    from sotto.app.cli.bench_streams import Asked
+    from sotto.app.cli.bench_run import Run
     from sotto.bench.files import File, Result
     from sotto.bench.peers.contest import Attempt, Entry
     from sotto.bench.peers.files import Turns
     from sotto.bench.peers.peer import Setup
     from sotto.bench.results import Json
     from sotto.bench.servers import Server
-    from sotto.bench.streams.dialect import Dialect
-    from sotto.bench.streams.run import Bench, Offline
-    from sotto.bench.streams.search import Search
-    from sotto.bench.streams.sound import Bank
+    from sotto.bench.streams.run import Offline
 
-Peers: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--peer",
-        metavar="NAME=PYTHON",
-        help="Another server beside Sotto, and the Python that has it; may be repeated.",
-    ),
-]
-Decoder: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(metavar="PATH", help="The same model for peers that decode in PyTorch."),
-]
-OnePass: TypeAlias = Annotated[
-    bool, typer.Option("--one-pass", help="No peer decodes a window again for being doubtful.")
-]
+Kind: TypeAlias = Literal["streams", "files"]
 
 BEAM = "engine.beam_size"
 LEVEL = ("engine.device=cpu", "engine.compute_type=int8")
 """What `bench/peers/inside/start.py` sees to for the peers."""
+ONLY_BESIDE_PEERS = {"streams": "--rounds, --decoder and --one-pass", "files": "--one-pass"}
 FILES_HEAD = ("server", "seconds of sound a second", "real-time factor", "cores", "WER %", "")
 
 
-def settings_for(peers: Sequence[str], settings: Sequence[str] | None) -> list[str]:
-    """Of Sotto's server: beside peers its engine is theirs, unless it is told otherwise."""
-    return [*(LEVEL if peers else ()), *(settings or ())]
+@dataclass(frozen=True)
+class PeerOptions:
+    """What a command is told of peers."""
 
+    kind: Kind
+    peers: Sequence[str]
+    """Each `NAME=PYTHON`."""
+    language: str
+    rounds: int
+    decoder: Path | None = None
+    one_pass: bool = field(kw_only=True)
 
-def threads_for(peers: Sequence[str], threads: int | None) -> int | None:
-    """Of each engine: beside peers it is the same number for all, by default one a core."""
-    from sotto.bench.results import machine
-
-    return machine().cores if peers and threads is None else threads
+    def check_alone(self) -> None:
+        """Raises BadOption where something is asked of peers; there are none."""
+        takes_turns = self.kind == "streams" and self.rounds > 1
+        if takes_turns or self.decoder is not None or self.one_pass:
+            raise BadOption("peer", f"expected --peer beside {ONLY_BESIDE_PEERS[self.kind]}")
 
 
 @dataclass(frozen=True)
@@ -81,41 +73,50 @@ class Rivals:
         }
 
 
-def rivals(  # noqa: PLR0913 - what is the same for all, each by name
-    peers: Sequence[str],
-    server: at.ServerChoice,
-    kind: Literal["streams", "files"],
-    *,
-    config: Path | None,
-    threads: int | None,
-    language: str,
-    decoder: Path | None = None,
-    one_pass: bool = False,
-    rounds: int = 1,
+def chosen(asked: ServerOptions, options: PeerOptions) -> tuple[ServerChoice, Rivals | None]:
+    """The server, and its rivals if there are any. Raises BadOption.
+
+    Beside peers its engine is theirs, unless it is told otherwise; and the number of threads is
+    the same for all, by default one a core.
+    """
+    from sotto.bench.results import machine
+
+    if not options.peers:
+        server = ServerChoice(asked)
+        options.check_alone()
+        return server, None
+    threads = machine().cores if asked.threads is None else asked.threads
+    settings = [*LEVEL, *(asked.settings or ())]
+    server = ServerChoice(replace(asked, threads=threads, settings=settings))
+    return server, _rivals(server, threads, asked.config, options)
+
+
+def _rivals(
+    server: ServerChoice, threads: int, config: Path | None, options: PeerOptions
 ) -> Rivals:
-    """Of the options of a command. Raises BadOption."""
+    """Raises BadOption."""
     from sotto.bench.peers.peer import Setup, named_python
     from sotto.bench.peers.table import FILES, STREAMS
 
     if server.is_running:
         raise BadOption("peer", "expected servers that are all started here, got --url")
+    decoder = options.decoder
     if decoder is not None and not decoder.exists():
         raise BadOption("decoder", f"expected a file or a folder, got {decoder}")
     beam = server.options["settings"].get(BEAM, "1")
     if not beam.isdecimal():
         raise BadOption("set", f"expected {BEAM} to be a number, got {beam!r}")
-    pythons = dict(
-        named_python(text, list(STREAMS if kind == "streams" else FILES)) for text in peers
-    )
+    known = list(STREAMS if options.kind == "streams" else FILES)
+    pythons = dict(named_python(text, known) for text in options.peers)
     setup = Setup(
         _folder(server.model, config),
-        threads or 1,
+        threads,
         int(beam),
-        language,
+        options.language,
         decoder,
-        one_pass,
+        options.one_pass,
     )
-    return Rivals(pythons, setup, rounds)
+    return Rivals(pythons, setup, options.rounds)
 
 
 def _folder(model: str, config: Path | None) -> Path:
@@ -140,56 +141,46 @@ class Held:
     offline: Offline | None
     """By Sotto."""
 
-    def result(self, options: Json, bank: Bank, choose: Search | list[int]) -> Json:
+    def result(self, options: Json, run: Run) -> Json:
         """All that was found."""
         from sotto.bench.peers.results import of_streams
 
-        best = None if isinstance(choose, list) else choose.best
-        return of_streams(options, bank, self.entries, self.attempts, self.offline, best)
+        best = None if isinstance(run.choose, list) else run.choose.best
+        return of_streams(options, run.bank, self.entries, self.attempts, self.offline, best)
 
 
-def hold(
-    server: at.ServerChoice,
-    bank: Bank,
-    asked: Asked,
-    choose: Search | list[int],
-    config: dict[str, str],
-    against: Rivals,
-) -> Held:
-    """All rounds. Raises ServerError where Sotto does not even hear the files."""
+def streams(run: Run, against: Rivals, options: Json, outlet: Outlet) -> None:
+    """All rounds of streams. Raises ServerError where Sotto does not even hear the files."""
+    held = _hold(run, against)
+    result = held.result(options | against.options, run)
+    outlet.keep(result, lambda: _print_streams(held, result), lambda folder: _draw(result, folder))
+
+
+def _hold(run: Run, against: Rivals) -> Held:
     from sotto.bench.peers.contest import Contest, Entry, entry, told
     from sotto.bench.peers.table import STREAMS
-    from sotto.bench.streams.run import in_turn
-    from sotto.bench.streams.sotto_stream import SottoStream
-
-    dialect = SottoStream(tuple(config.items()), asked.deflate)
-    least = choose[0] if isinstance(choose, list) else choose.first
-    following = in_turn(choose) if isinstance(choose, list) else choose.following
-    fields = {key: value for key, value in config.items() if key != "policy"}
 
     def start() -> AbstractContextManager[Server]:
-        return server.opened(against.setup.environ())
-
-    def bench(opened: Server, spoken: Dialect) -> Bench:
-        return asked.bench(opened, spoken, bank)
+        return run.server.opened(against.setup.environ())
 
     peers = [
         entry(STREAMS[name], python, against.setup) for name, python in against.pythons.items()
     ]
-    entries = [Entry("sotto", start, dialect), *peers]
-    with at.telling() as tell:
+    entries = [Entry("sotto", start, run.dialect), *peers]
+    with telling() as tell:
         with start() as opened:  # not one of those that are measured: this would warm it up
-            own = bench(opened, dialect)
-            places = own.counted(least, asked.offline)
-            offline = own.offline(places, fields, tell) if places else None
+            own = run.bench(opened, run.dialect)
+            places = run.places(own)
+            offline = run.offline(own, places, tell)
+        contest = Contest(entries, run.bench, run.following, against.rounds, places)
         attempts = []
-        for attempt in Contest(entries, bench, following, against.rounds, places).attempts(tell):
+        for attempt in contest.attempts(tell):
             attempts.append(attempt)
             typer.echo(f"sotto: {told(attempt)}", err=True)  # stays above the live line
     return Held(entries, attempts, offline)
 
 
-def print_streams(held: Held, result: Json) -> None:
+def _print_streams(held: Held, result: Json) -> None:
     """A row for each step of each server."""
     from sotto.app.cli.table import print_table
     from sotto.bench.peers.results import HEAD, rows
@@ -207,7 +198,7 @@ def print_streams(held: Held, result: Json) -> None:
             typer.echo(f"streams borne by {server['name']}: {', '.join(borne)}")
 
 
-def draw(result: Json, output: Path) -> None:
+def _draw(result: Json, output: Path) -> None:
     """All servers and rounds in one picture, as far as there is anything to draw."""
     from sotto.bench.peers.results import apart
     from sotto.bench.results import write
@@ -221,12 +212,18 @@ def draw(result: Json, output: Path) -> None:
         write(output / "streams-peers.svg", picture(runs))
 
 
-def hear(
-    server: at.ServerChoice, files: Sequence[File], fields: dict[str, str], against: Rivals
-) -> list[Turns]:
+def files(
+    server: ServerChoice,
+    sounds: Sequence[File],
+    fields: dict[str, str],
+    against: Rivals,
+    options: Json,
+    outlet: Outlet,
+) -> None:
     """All rounds of all files."""
     from sotto.bench.files import Door
     from sotto.bench.peers.files import Hearer, hearer, measure
+    from sotto.bench.peers.results import of_files
     from sotto.bench.peers.table import FILES
     from sotto.clock import SystemClock
 
@@ -236,11 +233,12 @@ def hear(
             yield Door(opened, SystemClock(), fields)
 
     peers = [hearer(FILES[name], python, against.setup) for name, python in against.pythons.items()]
-    with at.telling() as tell:
-        return measure([Hearer("sotto", start), *peers], files, against.rounds, tell)
+    with telling() as tell:
+        turns = measure([Hearer("sotto", start), *peers], sounds, against.rounds, tell)
+    outlet.keep(of_files(options | against.options, turns), lambda: _print_files(turns))
 
 
-def print_files(turns: Sequence[Turns]) -> None:
+def _print_files(turns: Sequence[Turns]) -> None:
     """A row for each server."""
     from sotto.app.cli.table import print_table
 

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from sotto.app.cli import bench_peers as others
-from sotto.app.cli import bench_server as at
+from sotto.app.cli.bench_options import (
+    AsJson,
+    Data,
+    Decoder,
+    Deflate,
+    Language,
+    Limit,
+    Model,
+    OnePass,
+    Output,
+    Peers,
+    Pid,
+    Set,
+    Split,
+    Threads,
+    Url,
+)
+from sotto.app.cli.bench_outlet import Outlet, telling
+from sotto.app.cli.bench_peers import PeerOptions
+from sotto.app.cli.bench_run import Asked, Run
+from sotto.app.cli.bench_server import ServerOptions
 from sotto.errors import BadOption
 
 if TYPE_CHECKING:
     from sotto.bench.results import Json
-    from sotto.bench.servers import Server
-    from sotto.bench.streams.dialect import Dialect
-    from sotto.bench.streams.plan import Talk
-    from sotto.bench.streams.run import Bench, Offline
+    from sotto.bench.streams.run import Offline
     from sotto.bench.streams.search import Search
     from sotto.bench.streams.sound import Bank
     from sotto.bench.streams.step import Step
@@ -41,127 +58,92 @@ server that was started for it, with the same model (docs/peers.md).
       --peer whisperlive=peers/whisperlive/bin/python
 """
 
+Policy: TypeAlias = Annotated[
+    str | None, typer.Option(help="When words are certain; the server's if not given.")
+]
+Counts: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--streams", metavar="N,N,…", help="These numbers of streams, no search."),
+]
+First: TypeAlias = Annotated[int, typer.Option(min=1, help="Streams that the search begins with.")]
+Most: TypeAlias = Annotated[int, typer.Option(min=1, help="Streams that it ends with.")]
+Bound: TypeAlias = Annotated[
+    float, typer.Option(min=0.1, help="Seconds of p95 commit lag that are borne.")
+]
+Seconds: TypeAlias = Annotated[
+    float, typer.Option(min=5, help="Of each step, in which words are counted.")
+]
+WarmUp: TypeAlias = Annotated[
+    float, typer.Option(min=0, help="Seconds before that in which they are not.")
+]
+Speech: TypeAlias = Annotated[
+    float, typer.Option(min=0.05, max=0.9, help="Share of the time in which a client speaks.")
+]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Of what is said, and when.")]
+OfflineCount: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Utterances that are heard as files too; 0: none.")
+]
+CountWords: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        metavar="RATE",
+        help="The model is of make-shape and says RATE words a second: lags by their number.",
+    ),
+]
+Rounds: TypeAlias = Annotated[int, typer.Option(min=1, help="Times that all take their turns.")]
+
 
 def streams(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     ctx: typer.Context,
-    data: Annotated[
-        list[Path], typer.Argument(metavar="DATA...", help="Manifests, or folders that hold one.")
-    ],
-    split: Annotated[str | None, typer.Option(help="Only clips of this split.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only the first N clips of each DATA.")
-    ] = None,
-    url: at.Url = None,
-    pid: at.Pid = None,
-    model: at.Model = None,
-    threads: at.Threads = None,
-    settings: at.Set = None,
-    language: Annotated[str, typer.Option("--language", "-l", help="A code such as en.")] = "en",
-    policy: Annotated[
-        str | None, typer.Option(help="When words are certain; the server's if not given.")
-    ] = None,
-    deflate: Annotated[
-        bool, typer.Option("--deflate", help="Offer to compress messages, as browsers do.")
-    ] = False,
-    counts: Annotated[
-        str | None,
-        typer.Option("--streams", metavar="N,N,…", help="These numbers of streams, no search."),
-    ] = None,
-    first: Annotated[int, typer.Option(min=1, help="Streams that the search begins with.")] = 4,
-    most: Annotated[int, typer.Option(min=1, help="Streams that it ends with.")] = 512,
-    bound: Annotated[
-        float, typer.Option(min=0.1, help="Seconds of p95 commit lag that are borne.")
-    ] = 1.5,
-    seconds: Annotated[
-        float, typer.Option(min=5, help="Of each step, in which words are counted.")
-    ] = 60.0,
-    warm_up: Annotated[
-        float, typer.Option(min=0, help="Seconds before that in which they are not.")
-    ] = 10.0,
-    speech: Annotated[
-        float, typer.Option(min=0.05, max=0.9, help="Share of the time in which a client speaks.")
-    ] = 0.4,
-    seed: Annotated[int, typer.Option(help="Of what is said, and when.")] = 0,
-    offline: Annotated[
-        int, typer.Option(min=0, help="Utterances that are heard as files too; 0: none.")
-    ] = 40,
-    peer: others.Peers = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Times that all take their turns.")] = 1,
-    decoder: others.Decoder = None,
-    one_pass: others.OnePass = False,
-    output: at.Output = None,
-    as_json: at.AsJson = False,
+    data: Data,
+    split: Split = None,
+    limit: Limit = None,
+    url: Url = None,
+    pid: Pid = None,
+    model: Model = None,
+    threads: Threads = None,
+    settings: Set = None,
+    language: Language = "en",
+    policy: Policy = None,
+    deflate: Deflate = False,
+    counts: Counts = None,
+    first: First = 4,
+    most: Most = 512,
+    bound: Bound = 1.5,
+    seconds: Seconds = 60.0,
+    warm_up: WarmUp = 10.0,
+    speech: Speech = 0.4,
+    seed: Seed = 0,
+    offline: OfflineCount = 40,
+    count_words: CountWords = None,
+    peer: Peers = None,
+    rounds: Rounds = 1,
+    decoder: Decoder = None,
+    one_pass: OnePass = False,
+    output: Output = None,
+    as_json: AsJson = False,
 ) -> None:
     """Read the clips, start the server, try more and more streams, tell what was found."""
     from sotto.bench.streams.plan import Talk
-    from sotto.bench.streams.report import report
 
     choose = _choose(counts, first, most)
-    threads = others.threads_for(peer or [], threads)
-    own = others.settings_for(peer or [], settings)
-    server = at.chosen(url, pid, model, threads, own, ctx.obj)
-    against = None
-    if peer:
-        against = others.rivals(
-            peer,
-            server,
-            "streams",
-            config=ctx.obj,
-            threads=threads,
-            language=language,
-            decoder=decoder,
-            one_pass=one_pass,
-            rounds=rounds,
-        )
-    elif rounds > 1 or decoder is not None or one_pass:
-        raise BadOption("peer", "expected --peer beside --rounds, --decoder and --one-pass")
+    place = ServerOptions(url, pid, model, threads, settings, ctx.obj)
+    company = PeerOptions("streams", peer or [], language, rounds, decoder, one_pass=one_pass)
+    server, against = others.chosen(place, company)
     sets, bank = _read(data, split, limit)
+    talk = Talk(speech=speech, warm_up=warm_up, counted=seconds)
+    asked = Asked(talk, bound, seed, offline, deflate, count_words)
     fields = server.fields | {"language": language}
     policies = {} if policy is None else {"policy": policy}
-    asked = Asked(
-        Talk(speech=speech, warm_up=warm_up, counted=seconds), bound, seed, offline, deflate
-    )
     about = {"data": sets, "split": split, "clips": len(bank.spoken)} | policies
     options = server.options | fields | about | asdict(asked)
-    if against is not None:
-        held = others.hold(server, bank, asked, choose, fields | policies, against)
-        result = held.result(options | against.options, bank, choose)
-        at.keep(result, output, as_json=as_json)
-        if output is not None:
-            others.draw(result, output)
-        if not as_json:
-            others.print_streams(held, result)
-        return
-    steps, heard = _measure(server, bank, asked, choose, fields | policies)
-    tried = [(step.clients, step.borne) for step in steps]
-    sustained = None if isinstance(choose, list) else choose.best(tried)
-    result = report(options, bank, steps, heard, sustained)
-    at.keep(result, output, as_json=as_json)
-    if output is not None:
-        _draw(result, output)
-    if not as_json:
-        _print(steps, heard, sustained, bank)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How it is to be measured."""
-
-    talk: Talk
-    bound: float
-    seed: int
-    offline: int
-    """Utterances."""
-    deflate: bool
-
-    def bench(self, server: Server, dialect: Dialect, bank: Bank) -> Bench:
-        """What measures a server so."""
-        from sotto.bench.streams.run import Bench
-        from sotto.bench.streams.step import Bounds
-        from sotto.clock import SystemClock
-
-        bounds = Bounds(self.bound)
-        return Bench(server, dialect, bank, SystemClock(), self.talk, bounds, self.seed)
+    run = Run(server, bank, asked, choose, fields | policies)
+    outlet = Outlet(output, as_json=as_json)
+    if against is None:
+        _alone(run, options, outlet)
+    else:
+        others.streams(run, against, options, outlet)
 
 
 def _choose(counts: str | None, first: int, most: int) -> Search | list[int]:
@@ -186,28 +168,31 @@ def _read(data: list[Path], split: str | None, limit: int | None) -> tuple[list[
     return [manifest.name for manifest in sets], Bank(read_clips(sets))
 
 
-def _measure(
-    server: at.ServerChoice,
-    bank: Bank,
-    asked: Asked,
-    choose: Search | list[int],
-    config: dict[str, str],
-) -> tuple[list[Step], Offline | None]:
+def _alone(run: Run, options: Json, outlet: Outlet) -> None:
+    """Raises ServerError, GeneratorFailed."""
+    from sotto.bench.streams.report import report
+
+    steps, heard = _measure(run)
+    tried = [(step.clients, step.borne) for step in steps]
+    sustained = None if isinstance(run.choose, list) else run.choose.best(tried)
+    result = report(options, run.bank, steps, heard, sustained)
+    outlet.keep(
+        result,
+        lambda: _print(steps, heard, sustained, run.bank),
+        lambda folder: _draw(result, folder),
+    )
+
+
+def _measure(run: Run) -> tuple[list[Step], Offline | None]:
     """All steps. Raises ServerError, GeneratorFailed."""
-    from sotto.bench.streams.run import in_turn
-    from sotto.bench.streams.sotto_stream import SottoStream
     from sotto.bench.streams.tables import line
 
-    fields = {key: value for key, value in config.items() if key != "policy"}
-    following = in_turn(choose) if isinstance(choose, list) else choose.following
-    least = choose[0] if isinstance(choose, list) else choose.first
-    with at.telling() as tell, server.opened() as opened:
-        dialect = SottoStream(tuple(config.items()), asked.deflate)
-        bench = asked.bench(opened, dialect, bank)
-        places = bench.counted(least, asked.offline)
-        heard = bench.offline(places, fields, tell) if places else None
+    with telling() as tell, run.server.opened() as opened:
+        bench = run.bench(opened, run.dialect)
+        places = run.places(bench)
+        heard = run.offline(bench, places, tell)
         steps = []
-        for step in bench.steps(following, places, tell):
+        for step in bench.steps(run.following, places, tell):
             steps.append(step)
             typer.echo(f"sotto: {line(step)}", err=True)  # stays above the live line
     return steps, heard
