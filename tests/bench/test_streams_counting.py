@@ -63,9 +63,15 @@ def test_who_says_twice_as_much_is_not_early() -> None:
 
 def test_what_is_not_there_when_the_next_one_begins_is_late_to_the_end() -> None:
     said = track(utterance((10, 11)), utterance((20, 21)))
-    found = lags(said, at(10.5, 10.9, 21, 21, 21, 21), RATE)
-    assert found[0][:2] == pytest.approx((10.5 - 10 - 1 / 3, 10.9 - 10 - 2 / 3))
-    assert found[0][2] == pytest.approx(60 - 11)
+    found = lags(said, at(10.5, 21, 21, 21, 21, 21), RATE)
+    assert found[0][0] == pytest.approx(10.5 - 10 - 1 / 3)
+    assert found[0][1:] == pytest.approx((60 - 10 - 2 / 3, 60 - 11))
+
+
+def test_a_word_less_than_others_have_is_no_word_missing() -> None:
+    said = track(utterance((10, 11)), utterance((20, 21)))
+    found = lags(said, at(10.8, 11.6, 20.5, 20.9, 21.9), RATE)
+    assert found[0] == pytest.approx((10.8 - 10 - 1 / 3, 11.6 - 10 - 2 / 3, 0.6))
 
 
 def test_who_says_nothing_is_late_with_all() -> None:

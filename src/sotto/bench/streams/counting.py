@@ -5,8 +5,8 @@ should stand there by now is known. After Ma et al. 2019, "STACL: Simultaneous T
 Implicit Anticipation and Controllable Latency using Prefix-to-Prefix Framework" (average lagging),
 and Papi et al. 2022, "Over-Generation Cannot Be Rewarded: Length-Adaptive Average Lagging for
 Simultaneous Speech Translation": the j-th of n words of an utterance is late by the time from its
-sound's end until as many words were committed. Servers that say a few more or less in all are not
-early or late for that: j is scaled by what they said in all.
+sound's end until as many words were committed. Who says a few more or less is not early or late
+for that: j is scaled by what was said of the utterance, unless that is much less than of others.
 
 Each utterance is counted by itself, from its start to the next one's: a word that is not there by
 then is as late as the stream's end, or its last word. So where most words come later than that,
@@ -26,6 +26,8 @@ from sotto.bench.streams.hearing import Commit, listen, settled
 from sotto.bench.streams.plan import Track, Utterance
 from sotto.bench.streams.score import Findings
 
+FEWER = 0.7
+"""What an utterance must have of the share that is said of all, or words of it are missing."""
 _ROUNDING = 1e-9
 
 
@@ -51,7 +53,8 @@ def lags(track: Track, commits: Sequence[Commit], rate: float) -> list[tuple[flo
     found = []
     for own, (start, following) in zip(dues, pairwise([*starts, math.inf]), strict=True):
         times = [one.at for one in commits if start <= one.at < following]
-        found.append(tuple(_lags(own, times, scale, end)))
+        said = len(times) / len(own) if own else 0.0
+        found.append(tuple(_lags(own, times, max(said, FEWER * scale), end)))
     return found
 
 
