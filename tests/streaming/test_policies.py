@@ -26,14 +26,40 @@ def test_alignatt_waits_for_an_unsure_word_until_it_is_heard_again() -> None:
     assert policy.commit([tail((" nine", 50, 0.6)), first], 200) == 0
 
 
-def test_alignatt_waits_longer_for_a_word_that_is_not_sure() -> None:
+def test_the_guard_grows_with_the_root_of_the_doubt() -> None:
+    policy = AlignAtt(guard=40, sure=0.8, doubt=440)
+    assert policy.guard_of(1.0) == policy.guard_of(0.8) == 40
+    assert policy.guard_of(0.6) == 240
+    assert policy.guard_of(0.2) == 386
+    assert policy.guard_of(0.0) == 440
+
+
+@pytest.mark.parametrize("doubt", [0, 60])
+def test_without_doubt_all_words_have_the_same_guard(doubt: int) -> None:
+    policy = AlignAtt(guard=60, sure=0.9, doubt=doubt)
+    assert {policy.guard_of(probability) for probability in (0.0, 0.5, 0.89, 0.9, 1.0)} == {60}
+
+
+def test_where_every_word_is_sure_only_the_guard_counts() -> None:
+    policy = AlignAtt(guard=60, sure=0.0, doubt=500)
+    heard = tail((" one", 50, 0.0), (" two", 140, 0.0), (" three", 141, 0.0))
+    assert policy.commit([heard], 200) == 2
+
+
+def test_alignatt_waits_the_longer_the_less_sure_a_word_is() -> None:
     policy = AlignAtt(guard=60, sure=0.9, doubt=240)
     unsure = tail((" one", 50, 0.6), (" two", 100, 0.99))
-    assert policy.commit([unsure, unsure], 200) == 0
-    assert policy.commit([unsure, unsure], 290) == 2
-    assert policy.commit([unsure], 290) == 0
-    sure = tail((" one", 50, 0.95), (" two", 100, 0.6))
-    assert policy.commit([sure, sure], 200) == 1
+    assert policy.commit([unsure, unsure], 213) == 0
+    assert policy.commit([unsure, unsure], 214) == 2
+    assert policy.commit([unsure], 214) == 0
+    less = tail((" one", 50, 0.3), (" two", 100, 0.99))
+    assert policy.commit([less, less], 256) == 0
+    assert policy.commit([less, less], 257) == 2
+
+
+def test_alignatt_commits_what_comes_before_a_word_that_is_not_sure_and_nothing_after_it() -> None:
+    heard = tail((" one", 50, 0.95), (" two", 100, 0.3), (" three", 110, 0.99))
+    assert AlignAtt(guard=60, sure=0.9, doubt=240).commit([heard, heard], 200) == 1
 
 
 def test_the_policy_waits_as_the_checkpoint_says() -> None:

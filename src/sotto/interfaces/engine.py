@@ -109,7 +109,7 @@ class Traits:
     sure: float = 0.9
     """Probability from which it means a word."""
     doubt: int = 0
-    """The guard for words that it does not mean, if larger."""
+    """The guard for a word of probability 0, if larger; from `sure` down it grows by the root."""
     notice: str = field(default="", compare=False)
     """What its users should know before they rely on it; empty where it is what they expect."""
     revision: str = field(default="", compare=False)

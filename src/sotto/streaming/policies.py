@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -22,7 +23,7 @@ from sotto.transcript.options import PolicyName, StreamOptions
 Tail: TypeAlias = tuple[HeardWord, ...]
 """The words of one hypothesis after the committed ones, times on the session's clock."""
 
-CADENCE = 3 * BUCKET  # 48 frames of new sound between two looks at an open utterance
+CADENCE = 2 * BUCKET  # 32 frames of new sound between two looks at an open utterance
 
 
 class Policy(Protocol):
@@ -38,8 +39,11 @@ class Policy(Protocol):
         """Frames that an open utterance's next window shares with the last; None: it grows."""
         ...
 
-    def commit(self, history: Sequence[Tail], window_end: int) -> int:
-        """How many words of the newest tail are safe; `history` holds it last."""
+    def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
+        """How many words of the newest tail are safe; `history` holds it last.
+
+        `paused`: silence follows, and if it goes on no more will be heard of the utterance.
+        """
         ...
 
 
@@ -47,30 +51,38 @@ class Policy(Protocol):
 class AlignAtt:
     """Commits at first sight what ends before a guard at the window's end and is sure enough.
 
-    A word that is not sure waits for a longer guard, and until the next hypothesis says the same.
+    The guard of a word that is not sure is the longer, the less probable the word; and it waits
+    until the next hypothesis says the same. A sure word that a pause follows needs no guard.
     """
 
     guard: int = 60
-    """Frames before the window's end in which nothing is safe."""
+    """Frames before the window's end in which nothing is safe, however sure."""
     sure: float = 0.9
     """Probability from which a word need not be seen twice."""
     doubt: int = 0
-    """Frames before the window's end in which what is not sure is not safe; the guard, if less."""
+    """The guard of a word of probability 0, if longer; from `sure` down it grows as a root does."""
     cadence: int = CADENCE
     overlap: None = None
 
-    def commit(self, history: Sequence[Tail], window_end: int) -> int:
+    def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """The run of safe words at the tail's beginning."""
         before: Tail = history[-2] if len(history) > 1 else ()
         for index, heard in enumerate(history[-1]):
-            sure = heard.word.probability >= self.sure
-            guard = self.guard if sure else max(self.guard, self.doubt)
-            if heard.word.end > window_end - guard:
+            probability = heard.word.probability
+            said = paused and probability >= self.sure
+            if heard.word.end > window_end - self.guard_of(probability) and not said:
                 return index
             seen = index < len(before) and _same(before[index], heard)
-            if not sure and not seen:
+            if probability < self.sure and not seen:
                 return index
         return len(history[-1])
+
+    def guard_of(self, probability: float) -> int:
+        """Frames before the window's end in which a word so probable is not safe."""
+        if probability >= self.sure:
+            return self.guard
+        lack = 1 - probability / self.sure
+        return self.guard + round(math.sqrt(lack) * max(self.doubt - self.guard, 0))
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,7 @@ class LocalAgreement:
     cadence: int = CADENCE
     overlap: None = None
 
-    def commit(self, history: Sequence[Tail], window_end: int) -> int:
+    def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """The length of the shared prefix; 0 until there are n hypotheses."""
         if len(history) < self.n:
             return 0
@@ -105,7 +117,7 @@ class Chunked:
         """A whole chunk of sound each time."""
         return self.chunk
 
-    def commit(self, history: Sequence[Tail], window_end: int) -> int:
+    def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """The words that end before the overlap."""
         tail = history[-1]
         return sum(1 for heard in tail if heard.word.end <= window_end - self.overlap)

@@ -177,9 +177,22 @@ class Segmenter:
             return self._cut()
         return []
 
-    def _end_in_silence(self) -> Ended:
+    @property
+    def pause(self) -> int | None:
+        """Where the open utterance will end if the silence that began goes on, as soon as all
+        frames of its window are there; None: nobody pauses."""
+        if self._state is not _State.STOPPING or self._frame < self._window_end:
+            return None
+        return self._window_end
+
+    @property
+    def _window_end(self) -> int:
+        """Of the open utterance, if no more is said."""
         length = self._speech_end + self.options.post_roll - self._start
-        whole = self._start - (-length // BUCKET) * BUCKET
+        return self._start - (-length // BUCKET) * BUCKET
+
+    def _end_in_silence(self) -> Ended:
+        whole = self._window_end
         end = min(whole, self._frame)
         return self._end(end, missing=whole - end)
 

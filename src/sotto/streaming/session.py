@@ -121,7 +121,9 @@ class Session:
         running = self._replaced
         assert running is not None
         running.begun = True
-        running.pieces[0].utterance.seen = running.pieces[0].end
+        utterance = running.pieces[0].utterance
+        utterance.seen = running.pieces[0].end
+        utterance.paused = running.paused
         self._flights = {running.job.id: running}
 
     def flush(self) -> list[Action]:
@@ -160,9 +162,18 @@ class Session:
         if not self._options.partials or not self._utterances:
             return False
         utterance = self._utterances[0]
-        return (
-            utterance.end is None and self._frame >= utterance.seen + self._options.policy.cadence
-        )
+        if utterance.end is not None:
+            return False
+        if (pause := self._pause()) is not None:
+            return pause != utterance.paused
+        return self._frame >= utterance.seen + self._options.policy.cadence
+
+    def _pause(self) -> int | None:
+        """Where the open utterance's window ends if it ends in the pause that is now.
+
+        Under a policy whose windows slide, a final's window is another one.
+        """
+        return None if self._options.policy.overlap is not None else self._segmenter.pause
 
     def _plan(self) -> Iterator[Action]:
         if self._options.is_file:
@@ -172,17 +183,27 @@ class Session:
         if any(flight.begun or flight.final for flight in flights):
             return
         if self._is_due():
-            utterance, cadence = self._utterances[0], self._options.policy.cadence
-            end = utterance.seen + (self._frame - utterance.seen) // cadence * cadence
-            utterance.seen = end
-            start = max(utterance.window_start, end - WINDOW_FRAMES)
-            yield self._decode((Piece(utterance, start, end, 0),), Priority.PARTIAL)
+            yield self._look(self._utterances[0])
         while self._utterances and self._utterances[0].end is not None:
             pieces = pack([self._utterances[0]], 0)
-            if not self._is_empty(pieces):
+            if self._utterances[0].is_heard:
+                yield from self._close_heard(self._utterances[0])
+            elif not self._is_empty(pieces):
                 yield self._decode(tuple(pieces), Priority.FINAL)
                 return
-            yield from self._close_empty(pieces)
+            else:
+                yield from self._close_empty(pieces)
+
+    def _look(self, utterance: Utterance) -> Decode:
+        """At what is open: in a pause at the very window that will be its final's, if it ends."""
+        cadence = self._options.policy.cadence
+        utterance.early, utterance.paused = None, self._pause()
+        end = utterance.paused
+        if end is None:
+            end = utterance.seen + (self._frame - utterance.seen) // cadence * cadence
+        utterance.seen = end
+        start = max(utterance.window_start, end - WINDOW_FRAMES)
+        return self._decode((Piece(utterance, start, end, 0),), Priority.PARTIAL)
 
     def _plan_ahead(self) -> Iterator[Action]:
         """Finals of a file, packed into whole windows where the encoder pays for 30 s anyway."""
@@ -215,6 +236,13 @@ class Session:
             piece.utterance.close(None, self.language)
         yield from self._release()
 
+    def _close_heard(self, utterance: Utterance) -> Iterator[Action]:
+        """What was heard in the pause is its final."""
+        assert utterance.early is not None
+        utterance.held = utterance.commit(len(utterance.history[-1]))
+        utterance.close(utterance.early, utterance.early.language)
+        yield from self._release()
+
     def _decode(self, pieces: tuple[Piece, ...], priority: Priority) -> Decode:
         first = pieces[0].utterance
         parts = [
@@ -237,7 +265,7 @@ class Session:
             self._replaced = next(iter(self._flights.values()))
             self._flights.clear()
         final = priority is not Priority.PARTIAL
-        self._flights[job.id] = Flight(job, pieces, speech, final=final)
+        self._flights[job.id] = Flight(job, pieces, speech, first.paused, final=final)
         return Decode(job)
 
     def _text_before(self, utterance: Utterance) -> str:
@@ -265,7 +293,10 @@ class Session:
         utterance, policy = piece.utterance, self._options.policy
         utterance.language = utterance.language or self._language.learn(hypothesis)
         tail = utterance.hear(verdict.tail, piece.start)
-        safe = 0 if verdict.suspicion else policy.commit(utterance.history, piece.end)
+        paused = flight.paused is not None
+        utterance.early = hypothesis if paused and piece.start == utterance.window_start else None
+        safe = policy.commit(utterance.history, piece.end, paused=paused)
+        safe = 0 if verdict.suspicion else safe
         if safe := min(safe, utterance.own(tail)):
             yield Emit(Committed(utterance.id, utterance.commit(safe)))
             self._segmenter.settle(utterance.committed[-1].end)

@@ -46,6 +46,10 @@ class Utterance:
     """The unstable words that the listener saw last."""
     seen: int = 0
     """The frame up to which it was decoded, or is being decoded."""
+    paused: int | None = None
+    """Where its window ended, if it was looked at in a pause last."""
+    early: Hypothesis | None = None
+    """What was heard then, if nothing was heard since: its final, if it ends there."""
     final: Segment | None = None
     held: tuple[Word, ...] = ()
     """Its last words, until its turn to be told."""
@@ -88,6 +92,11 @@ class Utterance:
         self.seen = self.window_start
         self.prefix = ()
         self.history = []
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it ended where it was looked at in a pause: no more is to be decoded."""
+        return self.early is not None and self.end == self.paused and not self.missing
 
     def close(self, hypothesis: Hypothesis | None, language: str) -> None:
         """Make the final of the committed words; without a hypothesis where none was needed."""
@@ -135,6 +144,8 @@ class Flight:
     pieces: tuple[Piece, ...]
     speech: Speech
     """float32[n], for each frame of the job's window."""
+    paused: int | None
+    """Where the window ends, if it was looked at in a pause."""
     final: bool
     looked_twice: bool = False
     begun: bool = False
