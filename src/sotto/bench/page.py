@@ -59,7 +59,10 @@ def _options(run: Json) -> str:
     """The model and the settings, which matter most; the results have the rest."""
     options = run["options"]
     settings = [f"{key} {value}" for key, value in options.get("settings", {}).items()]
-    return ", ".join([f"model {options.get('model') or 'its own'}", *settings])
+    model = f"model {options.get('model') or 'its own'}"
+    if (rate := options.get("rate")) is not None:
+        model += f", which says {rate:g} made-up words a second"
+    return ", ".join([model, *settings])
 
 
 def _streams(runs: Runs) -> str:

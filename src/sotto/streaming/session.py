@@ -19,9 +19,10 @@ from sotto.interfaces.engine import DecodeJob, Hypothesis, Priority, Traits
 from sotto.streaming.actions import Action, Decode, Emit
 from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
+from sotto.streaming.looks import Looks
 from sotto.streaming.options import SessionOptions
 from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
-from sotto.streaming.utterance import Flight, Piece, Utterance, pack, share
+from sotto.streaming.utterance import Flight, Piece, Utterance, is_empty, pack, share
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.options import AudioContext
 
@@ -31,9 +32,6 @@ CONTEXT_CHARACTERS = 400
 BACKLOG = 8
 """Utterances of a live session that may wait; a file's may be twice its lookahead."""
 
-LEAST_WINDOW = 10
-"""Frames; in less there is no word."""
-
 
 class Session:
     """One stream of sound that becomes text. Not for two threads at once."""
@@ -42,6 +40,7 @@ class Session:
         self._traits = traits
         self._options = options
         self._segmenter = Segmenter(options.segmenter)
+        self._looks = Looks(options.policy, self._segmenter)
         self._buffer = FrameBuffer(traits.n_mels)
         self._utterances: deque[Utterance] = deque()
         self._language = LanguageMemory(options.decode.language)
@@ -161,19 +160,7 @@ class Session:
     def _is_due(self) -> bool:
         if not self._options.partials or not self._utterances:
             return False
-        utterance = self._utterances[0]
-        if utterance.end is not None:
-            return False
-        if (pause := self._pause()) is not None:
-            return pause != utterance.paused
-        return self._frame >= utterance.seen + self._options.policy.cadence
-
-    def _pause(self) -> int | None:
-        """Where the open utterance's window ends if it ends in the pause that is now.
-
-        Under a policy whose windows slide, a final's window is another one.
-        """
-        return None if self._options.policy.overlap is not None else self._segmenter.pause
+        return self._looks.is_due(self._utterances[0], self._frame)
 
     def _plan(self) -> Iterator[Action]:
         if self._options.is_file:
@@ -183,27 +170,17 @@ class Session:
         if any(flight.begun or flight.final for flight in flights):
             return
         if self._is_due():
-            yield self._look(self._utterances[0])
+            piece = self._looks.take(self._utterances[0], self._frame)
+            yield self._decode((piece,), Priority.PARTIAL)
         while self._utterances and self._utterances[0].end is not None:
             pieces = pack([self._utterances[0]], 0)
             if self._utterances[0].is_heard:
                 yield from self._close_heard(self._utterances[0])
-            elif not self._is_empty(pieces):
+            elif not is_empty(pieces):
                 yield self._decode(tuple(pieces), Priority.FINAL)
                 return
             else:
                 yield from self._close_empty(pieces)
-
-    def _look(self, utterance: Utterance) -> Decode:
-        """At what is open: in a pause at the very window that will be its final's, if it ends."""
-        cadence = self._options.policy.cadence
-        utterance.early, utterance.paused = None, self._pause()
-        end = utterance.paused
-        if end is None:
-            end = utterance.seen + (self._frame - utterance.seen) // cadence * cadence
-        utterance.seen = end
-        start = max(utterance.window_start, end - WINDOW_FRAMES)
-        return self._decode((Piece(utterance, start, end, 0),), Priority.PARTIAL)
 
     def _plan_ahead(self) -> Iterator[Action]:
         """Finals of a file, packed into whole windows where the encoder pays for 30 s anyway."""
@@ -221,14 +198,10 @@ class Session:
             pieces = pack(waiting, limit)
             if limit and len(pieces) == len(waiting) and not self._finished:
                 return
-            if self._is_empty(pieces):
+            if is_empty(pieces):
                 yield from self._close_empty(pieces)
             else:
                 yield self._decode(tuple(pieces), Priority.FILE)
-
-    @staticmethod
-    def _is_empty(pieces: list[Piece]) -> bool:
-        return sum(piece.end - piece.start for piece in pieces) < LEAST_WINDOW
 
     def _close_empty(self, pieces: list[Piece]) -> Iterator[Action]:
         """All that was said is committed already: a window that slid on reached the end."""

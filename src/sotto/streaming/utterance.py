@@ -16,6 +16,9 @@ from sotto.transcript.words import Segment, Word, join
 NOTHING_MORE = Hypothesis(0, (), 0, "", 1.0, 0.0, 0.0, AudioContext.EXACT)
 """Stands for the decode of a window in which no sound was left."""
 
+LEAST_WINDOW = 10
+"""Frames; in less there is no word."""
+
 HISTORY = 4
 """Hypotheses that are kept for the policies."""
 
@@ -167,6 +170,11 @@ def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
         pieces.append(piece)
         used += piece.length
     return pieces
+
+
+def is_empty(pieces: Iterable[Piece]) -> bool:
+    """Whether there is too little sound left for a word."""
+    return sum(piece.end - piece.start for piece in pieces) < LEAST_WINDOW
 
 
 def share(
