@@ -77,7 +77,7 @@ async def test_words_while_the_clip_still_plays(server: Served) -> None:
         while not client.updates:
             client.take(await socket.recv())
         assert not client.updates[0][-1]["completed"]
-        assert client.updates[0][-1]["text"] == " nine"
+        assert client.updates[0][-1]["text"].startswith(" nine")
 
 
 @pytest.mark.parametrize("first", [CHROME, IOS, {}])

@@ -55,7 +55,7 @@ async def test_words_come_while_the_clip_still_plays(server: Served) -> None:
         await send(socket, cut()[:6])
         while not client.updates:
             client.take(await socket.recv())
-        assert client.text.strip() == "nine"
+        assert client.text.strip().startswith("nine")
 
 
 @pytest.mark.parametrize("query", ["", "?mode=diff"])

@@ -15,7 +15,7 @@ import numpy as np
 from sotto.audio.buffer import FrameBuffer
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import WINDOW_FRAMES
-from sotto.interfaces.engine import DecodeJob, Hypothesis, Priority, Traits
+from sotto.interfaces.engine import BUCKET, DecodeJob, Hypothesis, Priority, Traits
 from sotto.streaming.actions import Action, Decode, Emit
 from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
@@ -143,7 +143,7 @@ class Session:
             case Began(start, at):
                 number = self._begun
                 self._begun += 1
-                utterance = Utterance(number, start, window_start=start, seen=start)
+                utterance = Utterance(number, start, window_start=start, seen=start + BUCKET)
                 self._utterances.append(utterance)
                 yield Emit(SpeechStarted(number, at))
             case Ended(end, at, missing):

@@ -233,7 +233,7 @@ def test_no_word_grows_across_the_border_of_the_prefix(
     prefix = tuple(tokenizer.encode(text))
     wild = DecodeOptions(temperature=1.0)  # no sane one says anything after a café
     heard = nano.decode(
-        [replace(exact_job(n, piece(400, n), wild), prefix=prefix) for n in range(32)]
+        [replace(exact_job(n, piece(400, n), wild), prefix=prefix) for n in range(128)]
     )
     assert any(one.tail for one in heard)
     for one in heard:
