@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeAlias
@@ -111,22 +112,45 @@ def generating(order: Order) -> Iterator[Generator]:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(target=_main, args=(order, theirs), daemon=True)
-    process.start()
-    theirs.close()
     try:
+        with _interrupted_later():
+            process.start()
+            theirs.close()
         yield Generator(process, ours)
     finally:
         ours.close()
-        process.terminate()
-        process.join(LEAVING)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        process.close()
+        if process.pid is not None:
+            _end(process)
+
+
+def _end(process: BaseProcess) -> None:
+    process.terminate()
+    process.join(LEAVING)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    process.close()
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C comes when this is over; a process that is started within it never hears one, for it
+    inherits what is blocked: who started it ends it. For the main thread only.
+    """
+    resource_tracker.ensure_running()  # its start would unblock the signal
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _main(order: Order, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     _allow_sockets()
     try:
         pipe.send(asyncio.run(generate(order, pipe)))
