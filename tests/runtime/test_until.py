@@ -134,3 +134,25 @@ async def test_who_stops_listening_closes_the_items() -> None:
     assert await anext(listening) == "a"
     await listening.aclose()
     assert closed.is_set()
+
+
+async def test_an_item_is_asked_for_once_the_last_is_dealt_with() -> None:
+    dealt: list[int] = []
+
+    async def items() -> AsyncIterator[str]:
+        for number in range(5):
+            assert dealt == list(range(number))
+            yield str(number)
+
+    async for item in unless_idle(items(), 60, IDLE):
+        await asyncio.sleep(0)
+        dealt.append(int(item))
+    assert dealt == list(range(5))
+
+
+async def test_who_is_busy_is_not_told_of_idleness() -> None:
+    heard: list[str] = []
+    async for item in unless_idle(given("a", "b"), 0.01, IDLE):
+        heard.append(item)
+        await asyncio.sleep(0.05)
+    assert heard == ["a", "b"]

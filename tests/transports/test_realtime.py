@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import load
-from sotto.training.evaluation.scoring import score
 from sotto.transports.realtime import call as realtime_call
 from tests.serving import Served, serving, watched
 from tests.speech import CLIP, CLIP_TEXT, Pcm, pcm_s16le
@@ -228,9 +227,7 @@ async def test_the_format_stays_once_there_is_sound(server: Served, clip: Pcm) -
         await talk.speak(clip.data[pause:], clip.rate // 5)
         await talk.send("input_audio_buffer.commit")
         await talk.until(f"{ITEM}completed")
-        # Sent faster than spoken: which windows are heard, and so a word, hangs on the clock.
-        errors = score(CLIP_TEXT, talk.transcript())
-        assert errors.errors <= 1
+        assert talk.transcript() == CLIP_TEXT
 
 
 async def test_who_finds_the_turns_may_change(server: Served, clip: Pcm) -> None:

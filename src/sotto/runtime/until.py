@@ -40,7 +40,11 @@ async def until(items: AsyncIterator[Item], event: asyncio.Event) -> AsyncGenera
 async def unless_idle(
     items: AsyncIterator[Item], seconds: float, instead: Item
 ) -> AsyncGenerator[Item]:
-    """The items, and `instead` once wherever none comes for so long."""
+    """The items, and `instead` once wherever one is waited for and none comes for so long.
+
+    As without it, an item is asked for once the one before it is dealt with: what brings them may
+    look at what became of that.
+    """
     slot = _Slot(seconds, instead)
     filling = asyncio.ensure_future(slot.fill(items))
     try:
@@ -54,6 +58,8 @@ async def unless_idle(
             await asyncio.wait({filling})
         if not filling.cancelled():
             filling.exception()  # it came too late to matter: somebody must have looked at it
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
 
 
 class _Slot(Generic[Item]):
@@ -65,37 +71,41 @@ class _Slot(Generic[Item]):
         self._instead = instead
         self._item: Item | None = None
         self._is_over = False
-        self._changed = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._brought = asyncio.Event()
         self._since = self._loop.time()
-        """When the last item was taken."""
+        """When an item was asked for last."""
         self._timer: asyncio.TimerHandle | None = None
         """One for many items: most of them find that there is no need of it."""
         self._is_idle = False
         """Whether `instead` was told since the last item."""
 
     async def fill(self, items: AsyncIterator[Item]) -> None:
-        """Bring all items, each once the one before it is taken. Raises what they raise."""
+        """Bring all items, each once it is wanted. Raises what they raise."""
         try:
+            await self._wanted.wait()
             async for item in items:
                 while self._item is not None:
-                    await self._change()
+                    await self._want()
                 self._put(item)
                 self._is_idle = False
+                await self._want()
         finally:
             self._is_over = True
-            self._changed.set()
+            self._brought.set()
 
     async def take(self) -> Item | None:
         """The next item; None after the last."""
-        self._since = self._loop.time()
-        if self._timer is None and not self._is_idle:
-            self._timer = self._loop.call_later(self._seconds, self._look)
         while self._item is None:
             if self._is_over:
                 return None
-            await self._change()
+            self._since = self._loop.time()
+            if self._timer is None and not self._is_idle:
+                self._timer = self._loop.call_later(self._seconds, self._look)
+            self._brought.clear()
+            self._wanted.set()
+            await self._brought.wait()
         item, self._item = self._item, None
-        self._changed.set()
         return item
 
     def close(self) -> None:
@@ -103,13 +113,17 @@ class _Slot(Generic[Item]):
         if self._timer is not None:
             self._timer.cancel()
 
+    async def _want(self) -> None:
+        self._wanted.clear()
+        await self._wanted.wait()
+
     def _put(self, item: Item) -> None:
         self._item = item
-        self._changed.set()
+        self._brought.set()
 
     def _look(self) -> None:
         self._timer = None
-        if self._item is not None or self._is_over:
+        if self._brought.is_set() or self._is_over:  # nobody waits: taking will ask again
             return
         due = self._since + self._seconds
         if self._loop.time() < due:
@@ -117,7 +131,3 @@ class _Slot(Generic[Item]):
         elif not self._is_idle:
             self._is_idle = True
             self._put(self._instead)
-
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()

@@ -1,10 +1,10 @@
 """Silero VAD 6 on ONNX Runtime: a small recurrent network that tells speech from other sound.
 
 The model beside this file is `silero_vad_16k_sequence.onnx` of the package silero-vad 6.2.3 (MIT,
-https://github.com/snakers4/silero-vad), its graph changed at two places by `tools/silero_graph.py`, so
-that one call hears several streams. A row of its input is 512 new samples (32 ms at 16 kHz) after
-the 64 before them. Rows of several windows and streams in one call cost a half to two thirds of as
-many calls of one row.
+https://github.com/snakers4/silero-vad), its graph changed at two places by
+`tools/silero_graph.py`, so that one call hears several streams. A row of its input is 512 new
+samples (32 ms at 16 kHz) after the 64 before them. Rows of several windows and streams in one call
+cost a half to two thirds of as many calls of one row.
 """
 
 from __future__ import annotations

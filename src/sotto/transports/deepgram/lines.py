@@ -173,12 +173,14 @@ class Line:
     async def _heard(self, messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
         """The messages, and what is to be told once each was heard."""
         async for message in messages:
-            yield message
             if isinstance(message, Flush):
-                # The stream asks for one message ahead. When it asks for the one after this
-                # piece of nothing, it has done with the flush before it.
-                yield b""
-                await self._tell(lambda: self._channel.flushed(self._stream.session.utterances))
+                begun = self._stream.session.utterances
+                is_awaited = self._channel.flushing(begun)
+                yield message
+                if not is_awaited or self._stream.session.utterances > begun:
+                    await self._tell(lambda: self._channel.flushed(self._stream.session.utterances))
+            else:
+                yield message
             await self._tell_of_silence()
 
     async def _tell_of_silence(self) -> None:

@@ -102,6 +102,15 @@ class Channel:
             case _:
                 assert_never(event)
 
+    def flushing(self, utterances: int) -> bool:
+        """A Finalize will be heard after so many utterances began: whether the last one's end is
+        still to be told, and answers it.
+        """
+        is_awaited = utterances > self._finals
+        if is_awaited:
+            self._awaited.add(utterances)
+        return is_awaited
+
     def flushed(self, utterances: int) -> list[Json]:
         """A Finalize was heard after so many utterances began. Answer it, now or with the last."""
         if utterances > self._finals:
