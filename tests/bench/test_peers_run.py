@@ -156,7 +156,7 @@ def test_files_of_sotto_and_of_peers_in_one_run(sotto, digits, python, tmp_path)
     page = tmp_path / "page.md"
     code, _, _ = sotto("bench", "page", f"all={tmp_path / 'files-peers.json'}", "--doc", page)
     assert code == 0
-    assert f"| faster-whisper | {two['result']['speed']:.1f} |" in page.read_text()
+    assert f"| all: faster-whisper | {two['result']['speed']:.1f} |" in page.read_text()
     assert "- faster-whisper-batched: its Python does not run" in page.read_text()
 
 

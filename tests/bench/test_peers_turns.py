@@ -159,7 +159,8 @@ def test_who_fails_keeps_the_rounds_that_it_ended():
     result = of_files({}, [turns])
     assert missing(result) == ["A: it is full"]
     ((name, part),) = apart("all", result)
-    assert (name, part["kind"], part["speed"]) == ("A", "files", 5.0)
+    assert (name, part["kind"], part["speed"]) == ("all: A", "files", 5.0)
+    assert [one for one, _ in apart("", result)] == ["A"]
     assert [one.ratio for one in compare(part, part)] == [1.0, None]
 
 

@@ -60,7 +60,10 @@ def of_files(options: Mapping[str, Any], turns: Sequence[Turns]) -> Json:
 
 
 def apart(name: str, result: Json) -> list[tuple[str, Json]]:
-    """A result as one of each server and round, by the servers' names; others as they are."""
+    """A result as one of each server and round, by its name and the server's; others as they are.
+
+    Without a name, by the server's alone.
+    """
     kind = KINDS.get(result["kind"])
     if kind is None:
         return [(name, result)]
@@ -74,7 +77,8 @@ def apart(name: str, result: Json) -> list[tuple[str, Json]]:
         else:
             same = {"notes": result["notes"], "offline": result["offline"] if own else None}
             parts = [part | same for part in server["rounds"] if part["steps"]]
-        found += [(server["name"], head | part) for part in parts]
+        label = ": ".join(filter(None, (name, server["name"])))
+        found += [(label, head | part) for part in parts]
     return found
 
 
