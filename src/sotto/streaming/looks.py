@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sotto.audio.format import WINDOW_FRAMES
+from sotto.streaming.packing import Piece
 from sotto.streaming.policies import Policy
 from sotto.streaming.segmenter import Segmenter
-from sotto.streaming.utterance import Piece, Utterance
+from sotto.streaming.utterance import Utterance
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ import numpy as np
 
 from sotto.audio.buffer import FrameBuffer
 from sotto.audio.chunk import MelChunk
-from sotto.audio.format import WINDOW_FRAMES
 from sotto.interfaces.engine import BUCKET, DecodeJob, Hypothesis, Priority, Traits
 from sotto.streaming.actions import Action, Decode, Emit
 from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
 from sotto.streaming.looks import Looks
 from sotto.streaming.options import SessionOptions
+from sotto.streaming.packing import ROOM, Flight, Piece, is_empty, pack, share, waiting
 from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
-from sotto.streaming.utterance import Flight, Piece, Utterance, is_empty, pack, share
+from sotto.streaming.utterance import Utterance
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
 from sotto.transcript.options import AudioContext
 
@@ -183,20 +183,12 @@ class Session:
                 yield from self._close_empty(pieces)
 
     def _plan_ahead(self) -> Iterator[Action]:
-        """Finals of a file, packed into whole windows where the encoder pays for 30 s anyway."""
-        context = self._options.decode.audio_context or self._traits.audio_context
-        limit = 0 if context is AudioContext.EXACT else WINDOW_FRAMES
+        """Finals of a file, several to a window where that is cheaper."""
+        limit = ROOM[self._options.decode.audio_context or self._traits.audio_context]
         while len(self._flights) < self._options.lookahead:
-            out = {p.utterance.id for f in self._flights.values() for p in f.pieces}
-            waiting = [
-                utterance
-                for utterance in self._utterances
-                if utterance.end is not None and not utterance.final and utterance.id not in out
-            ]
-            if not waiting:
-                return
-            pieces = pack(waiting, limit)
-            if limit and len(pieces) == len(waiting) and not self._finished:
+            ended = waiting(self._utterances, self._flights.values())
+            pieces = pack(ended, limit)
+            if not ended or (limit and len(pieces) == len(ended) and not self._finished):
                 return
             if is_empty(pieces):
                 yield from self._close_empty(pieces)

@@ -1,13 +1,11 @@
-"""One utterance on its way from open to final, and the windows in which it is decoded."""
+"""One utterance on its way from open to final."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from sotto.audio.chunk import Speech
-from sotto.interfaces.engine import DecodeJob, HeardWord, Hypothesis
+from sotto.interfaces.engine import HeardWord, Hypothesis
 from sotto.streaming.guards import compression_ratio
 from sotto.streaming.policies import Tail
 from sotto.transcript.options import AudioContext
@@ -15,9 +13,6 @@ from sotto.transcript.words import Segment, Word, join
 
 NOTHING_MORE = Hypothesis(0, (), 0, "", 1.0, 0.0, 0.0, AudioContext.EXACT)
 """Stands for the decode of a window in which no sound was left."""
-
-LEAST_WINDOW = 10
-"""Frames; in less there is no word."""
 
 HISTORY = 4
 """Hypotheses that are kept for the policies."""
@@ -118,72 +113,3 @@ class Utterance:
             temperature=heard.temperature,
             tokens=self.tokens,
         )
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of an utterance inside a job's window."""
-
-    utterance: Utterance
-    start: int
-    """Frame on the session's clock."""
-    end: int
-    offset: int
-    """Where it begins in the window."""
-    missing: int = 0
-    """Frames of silence behind `end`."""
-
-    @property
-    def length(self) -> int:
-        """Frames that it takes in the window."""
-        return self.end + self.missing - self.start
-
-
-@dataclass
-class Flight:
-    """A job that is out, and what its result will mean."""
-
-    job: DecodeJob
-    pieces: tuple[Piece, ...]
-    speech: Speech
-    """float32[n], for each frame of the job's window."""
-    paused: int | None
-    """Where the window ends, if it was looked at in a pause."""
-    final: bool
-    looked_twice: bool = False
-    begun: bool = False
-    """Known to be decoded right now: nothing can take its place."""
-
-
-def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
-    """As many whole utterances, in order, as fit into a window of `limit` frames; at least one.
-
-    Each brings its own silence before and after it, so that words do not touch.
-    """
-    pieces: list[Piece] = []
-    used = 0
-    for utterance in utterances:
-        assert utterance.end is not None
-        piece = Piece(utterance, utterance.window_start, utterance.end, used, utterance.missing)
-        if pieces and used + piece.length > limit:
-            break
-        pieces.append(piece)
-        used += piece.length
-    return pieces
-
-
-def is_empty(pieces: Iterable[Piece]) -> bool:
-    """Whether there is too little sound left for a word."""
-    return sum(piece.end - piece.start for piece in pieces) < LEAST_WINDOW
-
-
-def share(
-    pieces: tuple[Piece, ...], tail: Iterable[HeardWord]
-) -> list[tuple[Piece, list[HeardWord]]]:
-    """Each piece with the words whose middle lies in it; what lies behind all is the last one's."""
-    borders = [piece.offset for piece in pieces[1:]]
-    shares: list[list[HeardWord]] = [[] for _ in pieces]
-    for heard in tail:
-        middle = (heard.word.start + heard.word.end) // 2
-        shares[bisect_right(borders, middle)].append(heard)
-    return list(zip(pieces, shares, strict=True))

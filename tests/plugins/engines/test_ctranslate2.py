@@ -20,7 +20,7 @@ from sotto.plugins.engines.ct2_steps import Encoded, Prompt, Sampling
 from sotto.plugins.engines.ctranslate2 import CTranslate2Engine
 from sotto.plugins.engines.jobs import token_limit
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
-from sotto.plugins.engines.windows import stack
+from sotto.plugins.engines.windows import stack, strip_size
 from sotto.testing.engine_contract import assert_same, exact_job
 from sotto.transcript.options import DecodeOptions, Task
 from sotto.transcript.words import join
@@ -394,3 +394,15 @@ def distance(said: list[str], heard: list[str]) -> int:
         for j, other in enumerate(heard, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
     return row[-1]
+
+
+def test_what_is_read_in_strips_is_what_is_read_one_by_one(
+    model: ctranslate2.models.Whisper, features: NDArray[np.float32]
+) -> None:
+    rng = np.random.default_rng(0)
+    shifts = rng.uniform(-0.2, 0.2, (strip_size(features.shape[2]) * 2 + 1, 1, 1))
+    many = np.concatenate([features[:1] + shift for shift in shifts]).astype(np.float32)
+    whole = Encoded(model, many)
+    for place in range(len(many)):
+        one = np.asarray(Encoded(model, many[[place]]).rows([0]))
+        assert np.allclose(np.asarray(whole.rows([place])), one, atol=1e-5)

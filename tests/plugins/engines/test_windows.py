@@ -6,7 +6,7 @@ import pytest
 from sotto.audio.chunk import Mel
 from sotto.audio.mel import SILENCE, LogMel, normalize
 from sotto.interfaces.engine import DecodeJob, Priority, Traits
-from sotto.plugins.engines.windows import batches, padded_length, stack
+from sotto.plugins.engines.windows import batches, padded_length, stack, strip_size
 from sotto.transcript.options import AudioContext, DecodeOptions
 
 EXACT, MARGIN, FULL = AudioContext.EXACT, AudioContext.MARGIN, AudioContext.FULL
@@ -106,3 +106,8 @@ def test_padding_looks_as_if_the_sound_had_gone_on_with_zeros() -> None:
 def test_digital_silence_stays_silence() -> None:
     features = stack([np.full((10, 80), SILENCE, np.float32)], 16)
     np.testing.assert_allclose(features, (SILENCE + 4) / 4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("frames", "windows"), [(16, 4), (512, 4), (768, 2), (1280, 1), (3000, 1)])
+def test_strips_are_small(frames: int, windows: int) -> None:
+    assert strip_size(frames) == windows

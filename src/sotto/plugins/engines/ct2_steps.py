@@ -33,6 +33,8 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
+from sotto.plugins.engines.windows import strip_size
+
 DEFAULT_SUPPRESSION = -1  # what the checkpoint's config.json lists
 ANY_TEXT = 0
 """A token of text in every vocabulary; which one does not matter."""
@@ -90,7 +92,7 @@ class Encoded:
     """A batch that the encoder has read."""
 
     def __init__(self, model: Any, features: NDArray[np.float32]) -> None:
-        self._view = model.encode(ctranslate2.StorageView.from_array(features))
+        self._view = _encode(model, features)
         self._model = model
         self._size = len(features)
         self._host: NDArray[np.float32] | None = None
@@ -182,6 +184,20 @@ class Encoded:
             Alignment(tuple(result.alignments), tuple(result.text_token_probs))
             for result in results
         ]
+
+
+def _encode(model: Any, features: NDArray[np.float32]) -> Any:
+    """A ctranslate2.StorageView [batch, positions, width], read a strip of windows at a time."""
+    n, _, frames = features.shape
+    strip = n if model.device != "cpu" else strip_size(frames)
+    views = [
+        model.encode(ctranslate2.StorageView.from_array(features[first : first + strip]))
+        for first in range(0, n, strip)
+    ]
+    if len(views) == 1:
+        return views[0]
+    whole = np.concatenate([np.asarray(view.to(ctranslate2.DataType.float32)) for view in views])
+    return ctranslate2.StorageView.from_array(whole).to(views[0].dtype)
 
 
 def groups(keys: Iterable[tuple[int, Key]]) -> dict[Key, list[int]]:

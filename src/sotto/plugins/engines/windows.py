@@ -18,6 +18,10 @@ MARGIN = 256
 """Frames of silence after the sound that a checkpoint wants that was not trained without."""
 FRAMES_A_POSITION = 2
 """Of the encoder."""
+STRIP_FRAMES = 2_048
+"""Of windows that a CPU's encoder takes at once, padding counted."""
+STRIP = 4
+"""Windows, at most; more of them make none of them cheaper."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,16 @@ def batches(jobs: Sequence[DecodeJob], traits: Traits) -> list[Batch]:
         Batch(context, max(lengths[place] for place in places), tuple(places))
         for (context, _), places in groups.items()
     ]
+
+
+def strip_size(frames: int) -> int:
+    """Windows of so many frames that a CPU's encoder best takes at once.
+
+    It gains little by more, and what attention needs for them at a time leaves the caches: of a
+    base model, four windows of 30 s took 6 times as long as one, and sixteen of a second twice as
+    long as four times four (docs/decisions/0007-long-files.md).
+    """
+    return min(max(STRIP_FRAMES // frames, 1), STRIP)
 
 
 def stack(mels: Sequence[Mel], frames: int) -> NDArray[np.float32]:
