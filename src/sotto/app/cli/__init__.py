@@ -24,6 +24,7 @@ from sotto.app.cli import (
     train,
     transcribe,
     tune,
+    tune_machine,
 )
 from sotto.errors import CallerError, SottoError
 
@@ -51,6 +52,7 @@ app.command("tune", help=tune.HELP)(tune.tune)
 app.command("export", help=export.HELP)(export.export)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.add_typer(bench.app)
+app.command("tune-machine", help=tune_machine.HELP)(tune_machine.tune_machine)
 app.command("publish", help=publish.HELP)(publish.publish)
 app.command("config", help=config.HELP)(config.config)
 

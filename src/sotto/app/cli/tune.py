@@ -16,7 +16,8 @@ HELP = """Search for the values of a recipe that lead to the least WER.
 The recipe's table \\[search] says which keys to vary, and how many trainings
 to try. Those that others leave behind are stopped early. A search that was
 stopped, even killed, goes on where it was when the command is given again;
-with more trials in the recipe, it goes on from its end.
+with more trials in the recipe, it goes on from its end. For how a server runs
+on this machine, see `sotto tune-machine`.
 
 [bold]Examples[/bold]
 
