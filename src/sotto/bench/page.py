@@ -31,6 +31,7 @@ def page(runs: Runs, missing: Sequence[str]) -> str:
         "notes": _list(notes),
         "files": _table(FILES, of_kind(runs, "files")),
         "idle": _table(IDLE, of_kind(runs, "idle")),
+        "soak": _table(SOAK, of_kind(runs, "soak")),
         "missing": _list(missing) if missing else "Nothing.",
     }
     return Template(PROSE.read_text(encoding="utf-8")).substitute(parts)
@@ -158,4 +159,18 @@ IDLE: Mapping[str, Column] = {
     "% of a core": _at(3, "cpu_percent"),
     "MB": _at(3, "rss", scale=2**-20),
     "streams": _at(0, "many", "clients"),
+}
+SOAK: Mapping[str, Column] = {
+    "hours of sound": _at(1, "hours"),
+    "seconds of sound a second": _at(0, "speed"),
+    "sessions": _at(0, "told", "sessions"),
+    "idle sessions": _at(0, "visits"),
+    "MB after a tenth": _at(1, "rss_first", scale=2**-20),
+    "MB at the end": _at(1, "rss_last", scale=2**-20),
+    "MB at most": _at(1, "rss_most", scale=2**-20),
+    "growth, MB an hour of sound": _at(2, "growth", scale=2**-20),
+    "in the second half": _at(2, "growth_late", scale=2**-20),
+    "words": _at(0, "told", "words"),
+    "changed": _at(0, "told", "taken_back"),
+    "without a final": _at(0, "told", "lost"),
 }

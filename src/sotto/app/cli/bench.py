@@ -11,6 +11,7 @@ from sotto.app.cli import (
     bench_page,
     bench_shape,
     bench_silent,
+    bench_soak,
     bench_streams,
 )
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("streams", help=bench_streams.HELP)(bench_streams.streams)
 app.command("files", help=bench_files.HELP)(bench_files.files)
 app.command("idle", help=bench_idle.HELP)(bench_idle.idle)
+app.command("soak", help=bench_soak.HELP)(bench_soak.soak)
 app.command("compare", help=bench_compare.HELP)(bench_compare.compare)
 app.command("page", help=bench_page.HELP)(bench_page.page)
 app.command("make-shape", help=bench_shape.HELP)(bench_shape.make_shape)
