@@ -31,6 +31,7 @@ FASTEST = 6.0
 """Words a second; the digits are said at less than two."""
 TIMES = 50
 MOST_OF_THEM = 45
+MISCOUNTED = 12
 PAUSE, GAP = 0.8, 0.4
 """Seconds; a pause of 0.6 s ends an utterance."""
 
@@ -258,26 +259,16 @@ def test_no_text_repeats_itself_where_nobody_did(heard: dict[str, Both], name: s
 
 
 @pytest.mark.parametrize("name", [*APART, *CLOSE, *NO_GAP])
-def test_a_word_said_fifty_times_is_not_heard_more_often(heard: dict[str, Both], name: str) -> None:
+def test_a_word_said_fifty_times_is_no_loop(heard: dict[str, Both], name: str) -> None:
+    """Where no pause parts them nano miscounts: eight in a breath of seven, and the other way."""
+    most = TIMES if name in APART else TIMES + MISCOUNTED
     for text in (heard[name].live.text, heard[name].file):
         assert set(text.split()) == {name.split(maxsplit=1)[0]}
-        assert len(text.split()) <= TIMES
+        assert len(text.split()) <= most
 
 
-@pytest.mark.parametrize("name", APART)
+@pytest.mark.parametrize("name", [*APART, *CLOSE])
 def test_a_word_said_fifty_times_is_heard_as_often(heard: dict[str, Both], name: str) -> None:
+    least = MOST_OF_THEM if name in APART else TIMES - MISCOUNTED
     for text in (heard[name].live.text, heard[name].file):
-        assert len(text.split()) >= MOST_OF_THEM
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="nano ends its text after some nine words, the most that it was trained on: of 50 in "
-    "two utterances of up to 28 s it writes 14 to 22, and 25 of 50 different ones",
-)
-@pytest.mark.parametrize("name", CLOSE)
-def test_a_word_said_fifty_times_without_a_pause_is_heard_as_often(
-    heard: dict[str, Both], name: str
-) -> None:
-    for text in (heard[name].live.text, heard[name].file):
-        assert len(text.split()) >= MOST_OF_THEM
+        assert len(text.split()) >= least

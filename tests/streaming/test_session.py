@@ -168,6 +168,17 @@ def test_long_speech_is_cut_right_by_a_slow_engine_too(
     assert texts(heard(events)) == [word for word, _, _ in words]
 
 
+@pytest.mark.parametrize("file", [False, True])
+def test_an_utterance_is_no_longer_than_the_checkpoint_was_trained_on(*, file: bool) -> None:
+    words = [(VOCABULARY[i], i * 50, i * 50 + 40) for i in range(20)]
+    traits = Traits(audio_context=AudioContext.EXACT, longest=400)
+    session = Session(traits, options(partials=not file, lookahead=4 if file else 1))
+    events = drive(session, OracleEngine(traits), [speak(words, 1_000)])
+    finals = [event.segment for event in events if isinstance(event, Final)]
+    assert all(segment.end - segment.start <= 400 for segment in finals)
+    assert texts(heard(events)) == [word for word, _, _ in words]
+
+
 def test_a_late_partial_does_not_commit_what_was_cut_off_meanwhile() -> None:
     words = [(VOCABULARY[i], i * 50, i * 50 + 40) for i in range(10)]
     sound = speak(words, 600)

@@ -110,6 +110,8 @@ class Traits:
     """Probability from which it means a word."""
     doubt: int = 0
     """The guard for a word of probability 0, if larger; from `sure` down it grows by the root."""
+    longest: int = WINDOW_FRAMES
+    """Frames of the longest utterance that it was trained on: longer ones are cut before."""
     notice: str = field(default="", compare=False)
     """What its users should know before they rely on it; empty where it is what they expect."""
     revision: str = field(default="", compare=False)

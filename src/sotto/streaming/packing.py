@@ -84,6 +84,18 @@ def waiting(utterances: Iterable[Utterance], flights: Iterable[Flight]) -> list[
     ]
 
 
+def windows(ended: Iterable[Utterance], limit: int, *, is_all: bool) -> list[list[Piece]]:
+    """As `pack` has them, one after the other; not the last one where more may come to fill it."""
+    left, found = list(ended), []
+    while left:
+        pieces = pack(left, limit)
+        if limit and len(pieces) == len(left) and not is_all:
+            break
+        found.append(pieces)
+        left = left[len(pieces) :]
+    return found
+
+
 def is_empty(pieces: Iterable[Piece]) -> bool:
     """Whether there is too little sound left for a word."""
     return sum(piece.end - piece.start for piece in pieces) < LEAST_WINDOW

@@ -50,6 +50,10 @@ class SegmenterOptions:
         """The shortest pause that can end an utterance."""
         return self.post_roll + BUCKET
 
+    def within(self, longest: int) -> SegmenterOptions:
+        """These, with utterances of no more frames than that."""
+        return replace(self, max_utterance=min(self.max_utterance, longest))
+
     def but(
         self, *, threshold: float | None, silence: int | None, longest: int | None
     ) -> SegmenterOptions:

@@ -20,7 +20,7 @@ from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
 from sotto.streaming.looks import Looks
 from sotto.streaming.options import SessionOptions
-from sotto.streaming.packing import ROOM, Flight, Piece, is_empty, pack, share, waiting
+from sotto.streaming.packing import ROOM, Flight, Piece, is_empty, pack, share, waiting, windows
 from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
 from sotto.streaming.utterance import Utterance
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
@@ -30,7 +30,9 @@ CONTEXT_CHARACTERS = 400
 """Of earlier text that helps the decoder; its prompt holds 223 tokens at most."""
 
 BACKLOG = 8
-"""Utterances of a live session that may wait; a file's may be twice its lookahead."""
+"""Utterances of a live session that may wait."""
+FILE_BACKLOG = 4
+"""The same of a file, for each window that may be decoded at once."""
 
 
 class Session:
@@ -39,7 +41,7 @@ class Session:
     def __init__(self, traits: Traits, options: SessionOptions) -> None:
         self._traits = traits
         self._options = options
-        self._segmenter = Segmenter(options.segmenter)
+        self._segmenter = Segmenter(options.segmenter.within(traits.longest))
         self._looks = Looks(options.policy, self._segmenter)
         self._buffer = FrameBuffer(traits.n_mels)
         self._utterances: deque[Utterance] = deque()
@@ -60,7 +62,7 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Whether so many utterances wait for their final that no more sound should come yet."""
-        return len(self._utterances) > max(BACKLOG, 2 * self._options.lookahead)
+        return len(self._utterances) > max(BACKLOG, FILE_BACKLOG * self._options.lookahead)
 
     @property
     def language(self) -> str:
@@ -183,13 +185,13 @@ class Session:
                 yield from self._close_empty(pieces)
 
     def _plan_ahead(self) -> Iterator[Action]:
-        """Finals of a file, several to a window where that is cheaper."""
+        """Finals of a file, as many at once as may be: the decoder takes them in one batch."""
+        wanted, flights = self._options.lookahead, self._flights.values()
         limit = ROOM[self._options.decode.audio_context or self._traits.audio_context]
-        while len(self._flights) < self._options.lookahead:
-            ended = waiting(self._utterances, self._flights.values())
-            pieces = pack(ended, limit)
-            if not ended or (limit and len(pieces) == len(ended) and not self._finished):
-                return
+        ready = windows(waiting(self._utterances, flights), limit, is_all=self._finished)
+        if len(ready) < wanted and not (self._finished or self.is_full):
+            return
+        for pieces in ready[: wanted - len(flights)]:
             if is_empty(pieces):
                 yield from self._close_empty(pieces)
             else:

@@ -215,6 +215,7 @@ class Claims(Table):
     guard: int | None = None
     sure: float | None = None
     doubt: int | None = None
+    longest: int | None = None
     alignment_heads: tuple[tuple[int, int], ...] = ()
     """Layers and heads of the decoder that tell where a word was said; empty: of its second half.
     Of a small decoder only some do, and words that are misplaced may be lost."""

@@ -91,7 +91,8 @@ def test_the_bundled_checkpoint_says_what_it_was_trained_for(nano: CTranslate2En
         audio_context=AudioContext.EXACT,
         takes_context=False,
         second_look=False,
-        guard=nano.traits.guard,  # these three are a matter of tuning
+        guard=nano.traits.guard,  # these four are a matter of tuning
         sure=nano.traits.sure,
         doubt=nano.traits.doubt,
+        longest=nano.traits.longest,
     )

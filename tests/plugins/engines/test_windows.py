@@ -70,10 +70,18 @@ def test_exact_windows_are_batched_by_their_padded_length() -> None:
     assert found == {112: (0, 2, 3), 208: (1,), 128: (4,)}
 
 
-def test_other_windows_are_padded_to_the_longest() -> None:
-    jobs = [job(100, MARGIN), job(50, FULL), job(500, MARGIN), job(3000, FULL), job(40, EXACT)]
-    found = {batch.context: (batch.frames, batch.places) for batch in batches(jobs, Traits())}
-    assert found == {MARGIN: (768, (0, 2)), FULL: (3000, (1, 3)), EXACT: (48, (4,))}
+def test_other_windows_are_padded_to_the_longest_of_those_like_them() -> None:
+    sizes = [300, 500, 310, 320, 3000, 40, 2900]
+    found = [
+        (batch.frames, batch.places)
+        for batch in batches(
+            [job(size, EXACT if size == 40 else MARGIN) for size in sizes], Traits()
+        )
+    ]
+    assert sorted(found) == [(48, (5,)), (576, (0, 2, 3)), (768, (1,)), (3000, (4, 6))]
+    jobs = [job(50, FULL), job(3000, FULL), job(2000, MARGIN)]
+    found = [(batch.frames, batch.places) for batch in batches(jobs, Traits())]
+    assert sorted(found) == [(2256, (2,)), (3000, (0, 1))]
 
 
 def test_features_have_bands_first_and_are_normalized() -> None:

@@ -176,7 +176,7 @@ class Encoded:
         texts: Sequence[Sequence[int]],
         frames: Sequence[int],
     ) -> list[Alignment]:
-        """Where texts of one length lie in windows with so many frames of sound each."""
+        """Where texts lie in windows with so many frames of sound each, as `aligned_at_once`."""
         results = self._model.align(
             self.rows(places), list(start), [list(text) for text in texts], list(frames)
         )
@@ -206,3 +206,12 @@ def groups(keys: Iterable[tuple[int, Key]]) -> dict[Key, list[int]]:
     for place, key in keys:
         found.setdefault(key, []).append(place)
     return found
+
+
+def aligned_at_once(
+    places: Sequence[int], lengths: Sequence[int], frames: Sequence[int]
+) -> list[list[int]]:
+    """The places in groups for `align`: texts of one length, or windows that differ in frames."""
+    if len(set(frames)) > 1:
+        return [list(places)]
+    return list(groups(zip(places, lengths, strict=True)).values())

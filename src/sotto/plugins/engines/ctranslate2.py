@@ -14,7 +14,15 @@ from sotto.audio.format import FRAMES_PER_TOKEN
 from sotto.errors import EngineFailed, ModelUnavailable
 from sotto.interfaces.engine import DecodeJob, HeardWord, Hypothesis, Traits
 from sotto.plugins.engines.alignment import means, word_spans
-from sotto.plugins.engines.ct2_steps import Alignment, Encoded, Prompt, Sampling, Take, groups
+from sotto.plugins.engines.ct2_steps import (
+    Alignment,
+    Encoded,
+    Prompt,
+    Sampling,
+    Take,
+    aligned_at_once,
+    groups,
+)
 from sotto.plugins.engines.jobs import (
     check,
     choose_language,
@@ -180,26 +188,19 @@ class CTranslate2Engine:
         takes: Sequence[Take],
     ) -> dict[int, Alignment]:
         """Where each window's tokens lie; windows without any are left out."""
+        frames = [max(len(job.mel), FRAMES_PER_TOKEN) for job in jobs]
         alike = groups(
-            (
-                place,
-                (
-                    tuple(self._tokenizer.start(language, job.options.task)),
-                    len(takes[place].tokens),
-                ),
-            )
+            (place, tuple(self._tokenizer.start(language, job.options.task)))
             for place, (job, (language, _)) in enumerate(zip(jobs, spoken, strict=True))
             if takes[place].tokens
         )
         alignments: dict[int, Alignment] = {}
-        for (start, _), places in alike.items():
-            aligned = encoded.align(
-                places,
-                start,
-                [takes[place].tokens for place in places],
-                [max(len(jobs[place].mel), FRAMES_PER_TOKEN) for place in places],
-            )
-            alignments.update(zip(places, aligned, strict=True))
+        for start, told in alike.items():
+            lengths = [len(takes[place].tokens) for place in told]
+            for places in aligned_at_once(told, lengths, [frames[place] for place in told]):
+                texts = [takes[place].tokens for place in places]
+                aligned = encoded.align(places, start, texts, [frames[place] for place in places])
+                alignments.update(zip(places, aligned, strict=True))
         return alignments
 
     def _words(

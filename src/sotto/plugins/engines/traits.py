@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sotto.audio.format import FRAMES_PER_SECOND, WINDOW_FRAMES
 from sotto.errors import ModelUnavailable
 from sotto.interfaces.engine import Traits
 from sotto.transcript.options import AudioContext
@@ -32,6 +33,7 @@ class _Claims(BaseModel):
     guard: int | None = Field(default=None, ge=0)
     sure: float | None = Field(default=None, ge=0, le=1)
     doubt: int | None = Field(default=None, ge=0)
+    longest: int | None = Field(default=None, ge=FRAMES_PER_SECOND, le=WINDOW_FRAMES)
     notice: str | None = None
     revision: str | None = None
 

@@ -20,6 +20,8 @@ FRAMES_A_POSITION = 2
 """Of the encoder."""
 STRIP_FRAMES = 2_048
 """Of windows that a CPU's encoder takes at once, padding counted."""
+ALIKE = 1.1
+"""By which the longest window that others are padded to may be longer than the shortest."""
 STRIP = 4
 """Windows, at most; more of them make none of them cheaper."""
 
@@ -57,21 +59,30 @@ def padded_length(frames: int, context: AudioContext, n_mels: int) -> int:
 
 
 def batches(jobs: Sequence[DecodeJob], traits: Traits) -> list[Batch]:
-    """The jobs in groups.
+    """The jobs in groups, in the order of their lengths.
 
     Padding changes what a checkpoint hears that was trained on exact lengths, so that of those
-    only jobs of one padded length go together. Others are padded to the longest among them.
+    only jobs of one padded length go together. Others are padded to the longest among them, which
+    costs more than a larger group saves where their lengths differ by more than a tenth.
     """
-    groups: dict[tuple[AudioContext, int], list[int]] = {}
-    lengths = []
-    for place, job in enumerate(jobs):
-        context = audio_context(job, traits)
-        lengths.append(padded_length(len(job.mel), context, traits.n_mels))
-        exact = lengths[-1] if context is AudioContext.EXACT else 0
-        groups.setdefault((context, exact), []).append(place)
+    contexts = [audio_context(job, traits) for job in jobs]
+    lengths = [
+        padded_length(len(job.mel), context, traits.n_mels)
+        for job, context in zip(jobs, contexts, strict=True)
+    ]
+    groups: dict[AudioContext, list[list[int]]] = {}
+    for place in sorted(range(len(jobs)), key=lengths.__getitem__):
+        context = contexts[place]
+        alike = 1.0 if context is AudioContext.EXACT else ALIKE
+        others = groups.setdefault(context, [])
+        if others and lengths[place] <= alike * lengths[others[-1][0]]:
+            others[-1].append(place)
+        else:
+            others.append([place])
     return [
-        Batch(context, max(lengths[place] for place in places), tuple(places))
-        for (context, _), places in groups.items()
+        Batch(context, lengths[places[-1]], tuple(sorted(places)))
+        for context, found in groups.items()
+        for places in found
     ]
 
 

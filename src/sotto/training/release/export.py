@@ -144,6 +144,7 @@ class Exporter:
             "guard": recipe.claims.guard,
             "sure": recipe.claims.sure,
             "doubt": recipe.claims.doubt,
+            "longest": recipe.claims.longest,
             "notice": recipe.claims.notice,
             "revision": f"{self.run.folder.name} {weights[:_REVISION]}",
         }
