@@ -20,6 +20,7 @@ from websockets.typing import Origin, Subprotocol
 
 from sotto import errors
 from sotto.app.build import build_service
+from sotto.app.server import DEAD_SECONDS, notice_the_dead
 from sotto.app.setting_groups import ServerSettings
 from sotto.app.settings import load
 from sotto.app.sockets import Doorway, mount
@@ -410,3 +411,14 @@ async def test_only_pages_of_named_origins_may_open_sockets() -> None:
             assert len(message) < 400
         async with place.connect("/talking", origin=Origin("https://evil.example")) as wire:
             assert await end_of(wire) == ([json.dumps({"sorry": "forbidden"})], 1008, "forbidden")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux tells who died")
+def test_what_is_accepted_is_given_up_once_its_other_side_is_gone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        notice_the_dead(listener)
+        with socket.create_connection(listener.getsockname()):
+            accepted, _ = listener.accept()
+            with accepted:
+                timeout = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert timeout == 1_000 * DEAD_SECONDS

@@ -75,6 +75,24 @@ async def test_what_comes_at_once_is_heard_together() -> None:
     assert len(detectors.rounds) <= 2, "expected one round, and one that was under way before it"
 
 
+async def test_who_sends_faster_than_it_is_heard_does_not_wait_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sotto.runtime.front_end.PACE", 3_600.0)
+    front_end, sound = FrontEnd(Loudness()), pcm_of(changing_sound(1.5))
+    async with asyncio.timeout(60):
+        heard = await hear(front_end, door(front_end), sound, 3_200)
+    assert len(heard) == 150
+
+
+async def test_a_long_message_is_heard_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sotto.runtime.front_end.PACE", 3_600.0)
+    front_end, sound = FrontEnd(Loudness()), pcm_of(changing_sound(4.5))
+    async with asyncio.timeout(60):
+        heard = await hear(front_end, door(front_end), sound, len(sound))
+    assert len(heard) == 450
+
+
 async def test_a_long_message_keeps_nobody_waiting() -> None:
     detectors = Counting()
     front_end = FrontEnd(detectors)

@@ -1,9 +1,8 @@
 """A soak at speed: hours of talk through the live door in minutes, and whether memory stays flat.
 
 The clients are those of `sotto bench streams`, but late by the whole of their sound from the
-beginning: so each sends as fast as the server takes it, 100 ms in a message, of which it hears one
-of each stream in 20 ms (`runtime/front_end.py`). How much was heard the server says: what is sent
-may still wait in the sockets.
+beginning: so each sends as fast as the server takes it, 100 ms in a message. How much was heard the
+server says: what is sent may still wait in the sockets.
 
 One session lasts as long as the soak, for what grows within a session; the others come one after
 the other, for what a session leaves behind. Beside them idle ones come and go at the pace of

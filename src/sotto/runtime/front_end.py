@@ -21,6 +21,8 @@ from sotto.runtime.ear import Ear
 
 PACE = 0.02
 """Seconds from the beginning of a round to that of the next, at least."""
+HURRY = 0.001
+"""Seconds from the end of a round to the next, for a stream whose next piece waited already."""
 TURN = SAMPLE_RATE
 """Samples of one stream in a round, 1 s: nobody waits for another's backlog."""
 LONG = 65_536
@@ -77,8 +79,15 @@ class FrontEnd:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="front-end")
         self._waiting: list[_Asked] = []
         self._is_busy = False
-        self._next = 0.0
-        """Loop time before which no round begins."""
+        """Whether a round runs."""
+        self._began = self._ended = 0.0
+        """Loop times, of the last round."""
+        self._last: frozenset[Ear | None] = frozenset()
+        """Who was heard in it."""
+        self._hurries = False
+        """Whether somebody sends faster than others speak."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Of the next round."""
 
     def ear(self, n_mels: int) -> Ear:
         """At the start of a stream."""
@@ -96,31 +105,43 @@ class FrontEnd:
         return await self._ask(lambda: door.receive(message), None)
 
     async def _ask(self, begin: Callable[[], Samples | MelChunk], ear: Ear | None) -> MelChunk:
-        asked = _Asked(begin, ear, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        asked = _Asked(begin, ear, loop.create_future())
         self._waiting.append(asked)
+        if ear in self._last and loop.time() < self._ended + HURRY:
+            self._hurries = True
         self._go_on()
         return await asked.result
 
     def _go_on(self) -> None:
-        """See to it that a round begins, if any is needed."""
+        """See to it that a round begins in time, if any is needed."""
         if self._is_busy or not self._waiting:
             return
-        self._is_busy = True
         loop = asyncio.get_running_loop()
-        if loop.time() < self._next:
-            loop.call_at(self._next, self._begin)
+        due = self._began + PACE
+        if self._hurries:
+            due = min(due, self._ended + HURRY)
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if loop.time() < due:
+            self._timer = loop.call_at(due, self._begin)
         else:
             self._begin()
 
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
-        self._next = loop.time() + PACE
+        self._is_busy, self._hurries, self._timer = True, False, None
+        self._began = loop.time()
         asked, self._waiting = self._waiting, []
+        self._last = frozenset(each.ear for each in asked if each.ear is not None)
         heard = loop.run_in_executor(self._thread, _hear, asked, self.detectors)
         heard.add_done_callback(lambda heard: self._end(heard, asked))
 
     def _end(self, heard: asyncio.Future[None], asked: list[_Asked]) -> None:
-        self._is_busy = False
+        self._is_busy, self._ended = False, asyncio.get_running_loop().time()
         broken = None if heard.cancelled() else heard.exception()
         for each in asked:
             if broken is not None and not each.result.done():
@@ -128,7 +149,9 @@ class FrontEnd:
             elif each.is_done:
                 each.tell()
         # Nobody waits for sound whose stream was given up.
-        self._waiting += [each for each in asked if not (each.is_done or each.result.done())]
+        rest = [each for each in asked if not (each.is_done or each.result.done())]
+        self._waiting += rest
+        self._hurries = self._hurries or bool(rest)
         self._go_on()
 
 
