@@ -5,7 +5,8 @@
     │   ├── BadAudio            bytes that are no audio, or not the audio that was announced
     │   ├── BadOption           a parameter with a wrong name, type or range
     │   │   ├── UnknownModel
-    │   │   └── UnknownLanguage
+    │   │   ├── UnknownLanguage
+    │   │   └── UnknownSession
     │   ├── BadManifest         labelled data that is at fault, line by line
     │   ├── ProtocolViolation   a message that does not fit the dialect at this point
     │   ├── TooLarge            more bytes than the server takes
@@ -19,6 +20,7 @@
         ├── ModelNotReady       loading, or not loaded yet (retryable)
         ├── ModelUnavailable    the checkpoint cannot be had or cannot be loaded
         ├── KeysUnavailable     what tokens are checked with cannot be had just now (retryable)
+        ├── StoreUnavailable    finals cannot be kept or read just now (retryable)
         ├── EngineFailed        a decode broke; the job can be tried again (retryable)
         └── Draining            the server is about to stop (retryable)
 
@@ -82,6 +84,15 @@ class UnknownLanguage(BadOption):
 
     def __init__(self, given: str, expected: str) -> None:
         super().__init__("language", f"expected {expected}, got {given!r}")
+
+
+class UnknownSession(BadOption):
+    """No session of that id is kept, or none that this caller may see."""
+
+    code = "unknown_session"
+
+    def __init__(self, session: str) -> None:
+        super().__init__("id", f"expected the id of a session that is kept, got {session[:200]!r}")
 
 
 class BadManifest(CallerError):
@@ -176,6 +187,14 @@ class KeysUnavailable(ServerError):
     """The keys with which callers' tokens are checked cannot be had, or cannot be read."""
 
     code = "keys_unavailable"
+    retryable = True
+    retry_after = 5.0
+
+
+class StoreUnavailable(ServerError):
+    """Finals cannot be kept, or read, just now."""
+
+    code = "store_unavailable"
     retryable = True
     retry_after = 5.0
 

@@ -96,7 +96,7 @@ SOUNDS = {
 
 def test_what_is_left_is_what_we_know() -> None:
     """A route that is new must be looked at here: does it take audio?"""
-    assert POSTS == ["/", "/v1/mel"]
+    assert POSTS == ["/", "/v1/mel", "/v1/sessions/{session:path}"]
     assert SOCKETS == ["/stream"]
     mounts = sorted(route.path for route in SILENT if isinstance(route, Mount))
     assert mounts == ["/static-offline-docs", "/web"]

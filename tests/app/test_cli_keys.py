@@ -52,7 +52,7 @@ def test_list_shows_each(sotto):
     code, out, _ = sotto("keys", "list")
     rows = [line.split() for line in out.splitlines()]
     assert code == 0
-    assert rows[1][:4] == ["anna", "files", "models", "streams"]
+    assert rows[1][:5] == ["anna", "files", "models", "sessions", "streams"]
     assert rows[2][:4] == ["kiosk", "streams", "60", "2"]
     assert len(rows) == 3
 
@@ -84,7 +84,7 @@ async def test_a_revoked_key_is_good_for_nothing(sotto, file):
         ("add b --rate 0", "expected rate to be greater than or equal to 1, got 0"),
         ("add b --rate 10001", "expected rate to be less than or equal to 10000, got 10001"),
         ("add b --concurrent -1", "expected concurrent to be greater than or equal to 1, got -1"),
-        ("add b --scope fly", "expected one of files, streams, models, got 'fly'"),
+        ("add b --scope fly", "expected one of files, streams, models, sessions, got 'fly'"),
         ("revoke bert", "expected the name of a key (anna), got 'bert'"),
     ],
 )

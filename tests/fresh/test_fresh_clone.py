@@ -15,7 +15,7 @@ import pytest
 from tests.speech import CLIP_TEXT
 
 ROOT = Path(__file__).parents[2]
-MAX_MEGABYTES = 450
+MAX_MEGABYTES = 480
 
 
 @pytest.fixture

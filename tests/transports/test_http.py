@@ -96,6 +96,9 @@ def test_the_schema_names_every_path(client: httpx2.Client) -> None:
         "/v1/realtime/transcription_sessions",
         "/v1/listen",
         "/v1/mel",
+        "/v1/sessions",
+        "/v1/sessions/{session}",
+        "/v1/sessions/{session}/transcript.{form}",
         "/transcribe",
         "/health",
         "/ready",
@@ -356,6 +359,8 @@ def make(kind: type[SottoError]) -> SottoError:
         return errors.UnknownModel("gigantic", ["auto"])
     if kind is errors.UnknownLanguage:
         return errors.UnknownLanguage("klingon", "a language")
+    if kind is errors.UnknownSession:
+        return errors.UnknownSession("nobody")
     if kind is errors.BadOption:
         return errors.BadOption("model", "expected a, got b")
     return kind("expected a, got b")

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sotto.app.registry import plugin
-from sotto.app.setting_groups import AuthSettings
+from sotto.app.setting_groups import MEMORY, AuthSettings
 from sotto.app.settings import Settings
 from sotto.audio.format import frames
 from sotto.clock import Clock, SystemClock
 from sotto.errors import BadOption
 from sotto.interfaces.engine import Engine
+from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.checkpoints.catalog import lookup
 from sotto.plugins.checkpoints.source import Checkpoints
 from sotto.runtime.access import Access, Allowance, Credentials, Open
@@ -24,6 +25,7 @@ from sotto.runtime.guard import Guarded
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool, ModelSpec
 from sotto.runtime.requests import Limits
+from sotto.runtime.retention import expiring
 from sotto.runtime.schedule import Schedule
 from sotto.runtime.service import Service
 from sotto.streaming.segmenter import SegmenterOptions
@@ -35,8 +37,11 @@ UNKNOWN_SIZE = 100
 """Millions of parameters of a checkpoint that the catalog does not know."""
 
 
-def build_service(settings: Settings) -> Service:
-    """Everything put together; nothing is loaded yet but the detector."""
+def build_service(settings: Settings, store: TranscriptStore | None = None) -> Service:
+    """Everything put together; nothing is loaded yet but the detector.
+
+    Without a store, finals are kept in memory: what one command hears is nobody else's to find.
+    """
     metrics, clock = Metrics(), SystemClock()
     checkpoints = Checkpoints(settings.models.folder)
 
@@ -61,7 +66,7 @@ def build_service(settings: Settings) -> Service:
     return Service(
         models=models,
         front_end=FrontEnd(plugin("vad", "silero")()),
-        store=plugin("storage", "memory")(),
+        store=store or plugin("storage", "memory")(),
         metrics=metrics,
         limits=limits(settings),
         defaults=DecodeOptions(
@@ -69,6 +74,14 @@ def build_service(settings: Settings) -> Service:
         ),
         policy=settings.decode.policy,
     )
+
+
+def build_store(settings: Settings) -> TranscriptStore:
+    """Where a server's finals are kept; opened with the service. Raises BadOption."""
+    url = settings.store.url
+    store: TranscriptStore
+    store = plugin("storage", MEMORY)() if url == MEMORY else plugin("storage", "sql")(url)
+    return store
 
 
 def build_access(settings: Settings) -> Access:
@@ -171,6 +184,7 @@ def limits(settings: Settings) -> Limits:
     return Limits(
         max_sessions=settings.server.max_sessions,
         max_file_seconds=settings.server.max_file_seconds,
+        keep=settings.store.keep,
         idle=settings.server.idle_flush,
         guard=None if settings.decode.guard is None else frames(settings.decode.guard),
         segmenter=SegmenterOptions(
@@ -186,10 +200,18 @@ def limits(settings: Settings) -> Limits:
 
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[Service]:
-    """The service with its models loading, and freed at the end."""
-    await service.models.start()
+    """The service with its store open and its models loading; both let go of at the end.
+
+    Raises StoreUnavailable, BadOption.
+    """
+    await service.store.open()
     try:
-        yield service
+        async with expiring(service.store, service.limits.keep, SystemClock()):
+            await service.models.start()
+            try:
+                yield service
+            finally:
+                service.draining = True
+                await service.models.close()
     finally:
-        service.draining = True
-        await service.models.close()
+        await service.store.close()

@@ -11,6 +11,7 @@ from sotto import errors
 STATUS: dict[type[errors.SottoError], int] = {
     errors.BadAudio: 400,
     errors.UnknownModel: 404,
+    errors.UnknownSession: 404,
     errors.BadOption: 400,
     errors.TooLarge: 413,
     errors.TooSlow: 408,
@@ -22,6 +23,7 @@ STATUS: dict[type[errors.SottoError], int] = {
     errors.ModelNotReady: 503,
     errors.ModelUnavailable: 503,
     errors.KeysUnavailable: 503,
+    errors.StoreUnavailable: 503,
     errors.Draining: 503,
     errors.ServerError: 500,
 }
@@ -39,6 +41,7 @@ CLOSE: dict[type[errors.SottoError], int] = {
     errors.Overloaded: 1013,
     errors.ModelNotReady: 1013,
     errors.KeysUnavailable: 1013,
+    errors.StoreUnavailable: 1013,
     errors.ServerError: 1011,
 }
 

@@ -12,7 +12,7 @@ from sotto.app.setting_groups import ServerSettings
 from sotto.clock import Clock
 from sotto.runtime.access import Access
 from sotto.runtime.service import Service
-from sotto.transports import hush, mel, stream, transcribe_rest, vosk
+from sotto.transports import hush, mel, sessions, stream, transcribe_rest, vosk
 from sotto.transports.deepgram import dialect as deepgram
 from sotto.transports.deepgram import rest as deepgram_rest
 from sotto.transports.dialect import SocketDialect
@@ -26,7 +26,7 @@ from sotto.transports.whisperlivekit import dialect as whisperlivekit
 
 Made = TypeVar("Made")
 
-WITHOUT_AUDIO = frozenset({stream.NAME, hush.NAME, mel.NAME, openai_rest.NAME})
+WITHOUT_AUDIO = frozenset({stream.NAME, hush.NAME, mel.NAME, openai_rest.NAME, sessions.NAME})
 """Dialects that are served where no audio is taken: each then takes images, or nothing, of it."""
 
 
@@ -57,6 +57,7 @@ class Dialects:
                 deepgram.NAME: lambda: deepgram_rest.router(service),
                 hush.NAME: lambda: hush.router(service),
                 mel.NAME: lambda: mel.router(service),
+                sessions.NAME: lambda: sessions.router(service),
             }
         )
 

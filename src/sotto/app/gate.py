@@ -19,6 +19,8 @@ from sotto.transports.dialect import Refusing, token_of
 
 FOR_STREAMS = "/v1/realtime"
 """What lies under it only prepares a socket."""
+SESSIONS = "/v1/sessions"
+"""What lies under it was said before."""
 
 
 class Gate:
@@ -70,7 +72,9 @@ def _refusal(route: BaseRoute, error: SottoError) -> Response:
 
 
 def needed(method: str, path: str) -> Right:
-    """What a request takes: to read is to see models, to send is to send files."""
+    """What a request takes: elsewhere, to read is to see models, to send is to send files."""
     if path.startswith(FOR_STREAMS):
         return Right.STREAMS
+    if path.startswith(SESSIONS):
+        return Right.SESSIONS
     return Right.MODELS if method in ("GET", "HEAD", "OPTIONS") else Right.FILES

@@ -15,7 +15,10 @@ PLUGINS: dict[str, dict[str, str]] = {
         "keys": "sotto.plugins.auth.keys:Keys",
         "tokens": "sotto.plugins.auth.places:tokens_of",
     },
-    "storage": {"memory": "sotto.plugins.storage.memory:MemoryStore"},
+    "storage": {
+        "memory": "sotto.plugins.storage.memory:MemoryStore",
+        "sql": "sotto.plugins.storage.sql:SqlStore",
+    },
 }
 """Family → name → `module:attribute`."""
 

@@ -19,6 +19,7 @@ import uvicorn
 from sotto.app.build import (
     build_access,
     build_service,
+    build_store,
     open_because,
     running,
     takes_tokens,
@@ -45,9 +46,9 @@ SWITCH_SECONDS = 0.0005
 """How long the engine's and the front end's threads may keep the interpreter while the event loop
 waits for it. Python's own 5 ms, at each hand-over, added 50 ms to the lag of 64 streams."""
 
-STOP_SECONDS = 10
 DEAD_SECONDS = 60
 """Without a sign of a client's machine, after which its connection is over."""
+STOP_SECONDS = 10
 """How long streams may take to end once the server is told to stop."""
 
 
@@ -62,11 +63,12 @@ def run_server(settings: Settings, *, log_level: str = "info") -> None:
         level=log_level.upper(), format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_SECONDS)
     ports = open_ports(settings)
     server = make_server(
         settings,
-        build_service(settings),
+        build_service(settings, build_store(settings)),
         ports=ports,
         log_level=log_level,
         greet=partial(_greet, settings),
@@ -98,10 +100,10 @@ def make_server(
         ws_max_size=HARD_LIMIT * server.max_message_bytes,
         # Sound and images hardly shrink, and each stream would hold two windows of zlib.
         ws_per_message_deflate=False,
-        log_level="warning" if log_level == "info" else log_level,
-        timeout_graceful_shutdown=STOP_SECONDS,
         # Who sends faster than it is heard answers pings behind its sound. TCP finds out who died.
         ws_ping_timeout=None,
+        log_level="warning" if log_level == "info" else log_level,
+        timeout_graceful_shutdown=STOP_SECONDS,
         server_header=False,
     )
     return _Server(config, service, greet)
@@ -126,10 +128,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and self._greet is not None:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
         for listener in (one for server in self.servers for one in server.sockets):
             notice_the_dead(listener)
+        if self.started and self._greet is not None:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._greeting = asyncio.ensure_future(self._greet(self._service, host, port))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -138,8 +140,6 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _greet(settings: Settings, service: Service, host: str, port: int) -> None:
-    """Say where the server is, for whom, and what it loads, and let it hear something."""
 def notice_the_dead(listener: socket.socket) -> None:
     """Let TCP end what was accepted here once its other side is gone, where it can (Linux).
 
@@ -150,6 +150,8 @@ def notice_the_dead(listener: socket.socket) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1_000 * DEAD_SECONDS)
 
 
+async def _greet(settings: Settings, service: Service, host: str, port: int) -> None:
+    """Say where the server is, for whom, and what it loads, and let it hear something."""
     place = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
     names = ", ".join(status.name for status in service.models.snapshot())
     log.info("listening on http://%s:%d (API: /docs)", place, port)

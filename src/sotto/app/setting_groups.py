@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -10,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -40,6 +42,11 @@ def _nothing(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() in ("", "none") else value
 
 
+MEMORY = "memory"
+"""The store that keeps nothing on disk."""
+_PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)")
+"""In an address, which is shown without it."""
+
 Module = Literal[
     "stream",
     "openai",
@@ -52,6 +59,7 @@ Module = Literal[
     "deepgram",
     "hush",
     "mel",
+    "sessions",
 ]
 """The dialects; `app/http.py` mounts them by these names."""
 
@@ -66,6 +74,7 @@ Scopes = Annotated[tuple[Scope, ...], BeforeValidator(_split)]
 Count = Annotated[int | None, Field(ge=1), BeforeValidator(_nothing)]
 MaybeSeconds = Annotated[float | None, Field(gt=0), BeforeValidator(_nothing)]
 Port = Annotated[int | None, Field(ge=0, le=65_535), BeforeValidator(_nothing)]
+StoreUrl = Annotated[str, PlainSerializer(lambda url: _PASSWORD.sub("***", url))]
 MaybeContext = Annotated[AudioContext | None, BeforeValidator(_nothing)]
 
 
@@ -204,6 +213,24 @@ class DecodeSettings(Group):
     )
 
 
+class StoreSettings(Group):
+    """What is kept of what is said: text, never sound."""
+
+    url: StoreUrl = Field(
+        default_factory=lambda: (
+            f"sqlite:///{xdg('XDG_DATA_HOME', '.local/share') / 'transcripts.db'}"
+        ),
+        description="where transcripts are kept: sqlite:///FILE, "
+        "postgresql://USER:PASSWORD@HOST/DATABASE, or memory: nowhere",
+    )
+    keep: float = Field(
+        default=86_400.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds for which a session is kept after its last word; 0: for ever",
+    )
+
+
 class AuthSettings(Group):
     """Who may ask."""
 
@@ -245,7 +272,8 @@ class AuthSettings(Group):
         default=600.0, ge=10, description="seconds for which a public key from elsewhere holds"
     )
     jwt_scopes: Scopes = Field(
-        default=tuple(Scope), description="what tokens are good for: files, streams, models"
+        default=(Scope.FILES, Scope.STREAMS, Scope.MODELS),
+        description="what tokens are good for: files, streams, models, sessions",
     )
     jwt_meeting_claim: MaybeText = Field(
         default=None, description="claim with the only meeting to join, as room; none: any"

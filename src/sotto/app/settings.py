@@ -23,6 +23,7 @@ from sotto.app.setting_groups import (
     ModelSettings,
     PortSettings,
     ServerSettings,
+    StoreSettings,
     VadSettings,
 )
 from sotto.app.setting_sources import (
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     vad: VadSettings = VadSettings()
     decode: DecodeSettings = DecodeSettings()
+    store: StoreSettings = Field(default_factory=StoreSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)

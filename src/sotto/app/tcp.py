@@ -108,6 +108,6 @@ class _Harbor:
             raise errors.Overloaded(
                 f"expected at most {self.settings.max_sessions} connections, got one more"
             )
-        caller = await self.access.admit(None, Scope.STREAMS)
-        with self.access.enter(caller, Scope.STREAMS):
+        peer.caller = await self.access.admit(None, Scope.STREAMS)
+        with self.access.enter(peer.caller, Scope.STREAMS):
             await dialect.serve(peer, self.service)

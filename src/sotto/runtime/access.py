@@ -25,6 +25,8 @@ class Scope(StrEnum):
     """Open sockets."""
     MODELS = "models"
     """See which models there are."""
+    SESSIONS = "sessions"
+    """Read, find and delete what was said in one's own streams."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,13 @@ class Caller:
     """Seconds since 1970 at which its token expires; None: it does not."""
     key: str | None = None
     """Which of the credentials' keys it is, where one can be taken back; see `Credentials`."""
+    anonymous: bool = False
+    """Whether nobody asked who it is."""
+
+    @property
+    def owner(self) -> str | None:
+        """Whose its sessions are in the store; None: everybody's."""
+        return None if self.anonymous else self.name
 
     def may_join(self, meeting: str, speaker: str | None = None) -> None:
         """Raises Forbidden where the token is bound to another meeting, or another speaker."""
@@ -116,7 +125,7 @@ class Open:
 
     async def admit(self, token: str | None, scope: Scope) -> Caller:
         """Anyone, whatever the token."""
-        return Caller()
+        return Caller(anonymous=True)
 
     @contextmanager
     def enter(self, caller: Caller, scope: Scope) -> Iterator[None]:

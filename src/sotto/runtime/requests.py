@@ -45,6 +45,10 @@ class StreamRequest:
     """Seconds without sound after which an open utterance is ended; None takes the server's."""
     longest: float | None = None
     """Seconds after which an utterance is cut, 1 to 30; None takes the server's."""
+    group: str | None = None
+    """What the streams of several voices share in the store: a meeting, a recording's channels."""
+    speaker: str | None = None
+    """Which of the group's voices it is."""
     session: str | None = None
     """A name in the store, under which an earlier stream of that name is carried on; None makes
     one up."""
@@ -67,6 +71,8 @@ class Limits:
     max_files: int = 64
     max_file_seconds: float = 6 * 3600
     """Of sound in one file: FLAC packs hours of silence into a few bytes."""
+    keep: float = 0.0
+    """Seconds for which a session is kept once nothing more is heard of it; 0: for ever."""
     idle: float = 2.0
     """Seconds without sound after which an open utterance is ended."""
     guard: int | None = None

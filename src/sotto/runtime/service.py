@@ -14,7 +14,7 @@ from sotto.audio.edges import MAJORITY, OPENS, RELEASES
 from sotto.audio.format import PcmFormat, frames, seconds
 from sotto.errors import Draining, Overloaded, TooLarge
 from sotto.interfaces.engine import Traits
-from sotto.interfaces.store import TranscriptStore
+from sotto.interfaces.store import Beginning, TranscriptStore
 from sotto.runtime.album import Recording, hear_recording
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.container import ContainerReader, read_file
@@ -105,10 +105,13 @@ class Service:
     """Files and streams that came to their end."""
 
     @asynccontextmanager
-    async def open_stream(self, request: StreamRequest, dialect: str) -> AsyncIterator[Stream]:
-        """A stream, for as long as the context lasts.
+    async def open_stream(
+        self, request: StreamRequest, dialect: str, owner: str | None = None
+    ) -> AsyncIterator[Stream]:
+        """A stream, for as long as the context lasts; what is said in it is the owner's.
 
-        Raises Overloaded, Draining, what the model pool raises, and BadOption.
+        Raises Overloaded, Draining, StoreUnavailable, Forbidden where the session is another's,
+        what the model pool raises, and BadOption.
         """
         with self._admit_stream(dialect):
             stream_id = request.session or str(uuid.uuid4())
@@ -116,7 +119,6 @@ class Service:
                 self.names.hold(stream_id) as hold,
                 self.models.use(request.model) as (name, model),
             ):
-                earlier = await self.store.segments(stream_id)
                 options = SessionOptions(
                     decode=fit(request.decode, model.traits),
                     policy=make_policy(request.stream, self._settling(model.traits)),
@@ -124,8 +126,13 @@ class Service:
                     guards=BY_EDGES if isinstance(request.sound, MelImages) else GuardOptions(),
                     partials=request.stream.partials,
                     use_context=request.stream.use_context,
+                )
+                await self.store.begin(_beginning(stream_id, request, dialect, owner, name))
+                earlier = await self.store.segments(stream_id, last=EARLIER_SEGMENTS)
+                options = replace(
+                    options,
                     first=earlier[-1].id + 1 if earlier else 0,
-                    text=" ".join(segment.text for segment in earlier[-EARLIER_SEGMENTS:]),
+                    text=" ".join(segment.text for segment in earlier),
                 )
                 yield Stream(
                     id=stream_id,
@@ -250,6 +257,20 @@ class Service:
     def _check_open(self) -> None:
         if self.draining:
             raise Draining("the server is about to stop: try again in a moment")
+
+
+def _beginning(
+    session: str, request: StreamRequest, dialect: str, owner: str | None, model: str
+) -> Beginning:
+    return Beginning(
+        id=session,
+        dialect=dialect,
+        owner=owner,
+        group=request.group,
+        speaker=request.speaker,
+        model=model,
+        language=request.decode.language,
+    )
 
 
 def _reader(sound: PcmFormat | Container | Sniffed) -> SampleReader:

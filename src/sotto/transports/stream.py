@@ -233,7 +233,7 @@ class StreamDialect(SocketDialect):
             raise BadOption("encoding", f"expected {MEL8}: no audio is taken here, got {given}")
         request = config.request(service.defaults, service.policy)
         listener = _Listener(peer, config.word_timestamps)
-        async with service.open_stream(request, NAME) as stream:
+        async with service.open_stream(request, NAME, peer.caller.owner) as stream:
             await peer.send(json.dumps(_ready(config, request, stream)))
             for warning in stream.warnings:
                 await listener(warning)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from sotto.errors import Gone, TooSlow
+from sotto.runtime.access import Caller
 
 PIECE = 64 * 1024
 """Bytes that are read at once."""
@@ -15,6 +16,9 @@ LINGER = 2.0
 
 class TcpPeer:
     """The other side of one connection."""
+
+    caller = Caller()
+    """Who it is; told by whoever lets it in."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, send_timeout: float

@@ -217,7 +217,7 @@ class _Conversation:
         self.next = item
         request = self.recognizer.config.request(service)
         while self.next is not None:
-            async with service.open_stream(request, NAME) as stream:
+            async with service.open_stream(request, NAME, self.peer.caller.owner) as stream:
                 order = await self._hear(stream)
             if order is None:
                 return

@@ -58,7 +58,7 @@ class DeepgramDialect(SocketDialect):
         query = parse_query(peer.query.multi_items())
         async with AsyncExitStack() as stack:
             request_id = str(uuid.uuid4())
-            streams = await _open(query, request_id, service, stack)
+            streams = await _open(query, request_id, peer, service, stack)
             about = About(request_id, streams[0].model)
             conversation = Conversation(peer, query, streams, about)
             await conversation.run(self._timeout)
@@ -82,16 +82,21 @@ class DeepgramDialect(SocketDialect):
 
 
 async def _open(
-    query: Query, request_id: str, service: Service, stack: AsyncExitStack
+    query: Query, request_id: str, peer: Peer, service: Service, stack: AsyncExitStack
 ) -> list[Stream]:
     """A stream for each channel that is heard on its own; else one. Raises what opening raises."""
     request = replace(
         query.stream_request(service.defaults, service.policy),
         model=query.model_of(service.models.resolve),
+        session=request_id,
     )
-    split = query.split
-    names = [f"{request_id}:{at}" for at in range(split.channels)] if split else [request_id]
+    requests = [request]
+    if split := query.split:
+        requests = [
+            replace(request, session=f"{request_id}:{at}", group=request_id, speaker=str(at))
+            for at in range(split.channels)
+        ]
     return [
-        await stack.enter_async_context(service.open_stream(replace(request, session=name), NAME))
-        for name in names
+        await stack.enter_async_context(service.open_stream(each, NAME, peer.caller.owner))
+        for each in requests
     ]

@@ -38,6 +38,8 @@ class Call:
     ) -> None:
         """`offered`: the types that the client may change its session to."""
         self.service = service
+        self.owner = peer.caller.owner
+        """Whose its streams are."""
         self.session = session
         self.is_over = False
         """Whether nothing more comes."""

@@ -76,7 +76,8 @@ class Listening:
         self._turns.begin(self._at)
         try:
             request = call.session.request(call.service, self._name)
-            async with call.service.open_stream(request, self._dialect) as stream:
+            opening = call.service.open_stream(request, self._dialect, call.owner)
+            async with opening as stream:
                 await stream.run(self._sound(first, stream, request), self._listen)
         except BadOption as error:
             self._deaf = True

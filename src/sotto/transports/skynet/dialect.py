@@ -31,7 +31,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from math import inf
 from urllib.parse import quote
@@ -194,11 +194,11 @@ class _Meeting:
         request = self._request(participant, speaker.language)
         async with AsyncExitStack() as stack:
             try:
-                stream = await stack.enter_async_context(self._service.open_stream(request, NAME))
+                stream = await stack.enter_async_context(self._stream(request))
             except UnknownLanguage as error:
                 log.info("meeting %r: the language of %r: %s", self._id, participant, error)
                 request = self._request(participant, None)
-                stream = await stack.enter_async_context(self._service.open_stream(request, NAME))
+                stream = await stack.enter_async_context(self._stream(request))
 
             def moment(frame: int) -> int:
                 age = seconds(stream.session.frame - frame)
@@ -207,12 +207,17 @@ class _Meeting:
             speaker.captions = Captions(participant, moment, speaker.tape)
             yield stream
 
+    def _stream(self, request: StreamRequest) -> AbstractAsyncContextManager[Stream]:
+        return self._service.open_stream(request, NAME, self._peer.caller.owner)
+
     def _request(self, participant: str, language: str | None) -> StreamRequest:
         name = (NAME, self._peer.caller.name, self._id, participant)
         return StreamRequest(
             decode=replace(self._service.defaults, language=language),
             stream=StreamOptions(policy=self._service.policy),
             longest=LONGEST,
+            group=self._id,
+            speaker=participant,
             session="/".join(quote(part, safe="") for part in name),
         )
 

@@ -200,7 +200,7 @@ class WhisperLiveDialect(SocketDialect):
             for message in segments.receive(event):
                 await client.tell({"uid": client.uid, **message})
 
-        async with service.open_stream(request, NAME) as stream:
+        async with service.open_stream(request, NAME, peer.caller.owner) as stream:
             await client.tell({"uid": client.uid, "message": "SERVER_READY", "backend": BACKEND})
             client.ready = True
             for warning in (*(warned.message for warned in stream.warnings), *options.unheeded):

@@ -97,7 +97,8 @@ class WhisperLiveKitDialect(SocketDialect):
         """One stream from the server's configuration to `ready_to_stop`."""
         parameters = parse_parameters(peer.query)
         updates = _Updates(peer, Board(detects=parameters.language is None), parameters.mode)
-        async with service.open_stream(parameters.request(service), NAME) as stream:
+        request, owner = parameters.request(service), peer.caller.owner
+        async with service.open_stream(request, NAME, owner) as stream:
             config = {"type": "config", "useAudioWorklet": True, "mode": parameters.mode}
             await peer.send(json.dumps(config))
             await updates.hear(stream, _messages(peer))

@@ -118,7 +118,7 @@ class _Conversation:
             decode=wanted.decode(self._service.defaults),
             sound=sound.pcm,
         )
-        async with self._service.open_stream(request, NAME) as stream:
+        async with self._service.open_stream(request, NAME, self._peer.caller.owner) as stream:
             told = _Told(self._peer, request.decode.language)
             await stream.run(self._messages(first, sound, stream), told)
             await told.finish(stream.session.language)
