@@ -62,7 +62,7 @@ def of_files(options: Mapping[str, Any], turns: Sequence[Turns]) -> Json:
 def apart(name: str, result: Json) -> list[tuple[str, Json]]:
     """A result as one of each server and round, by its name and the server's; others as they are.
 
-    Without a name, by the server's alone.
+    Without a name, by the server's alone, whatever the round.
     """
     kind = KINDS.get(result["kind"])
     if kind is None:
@@ -78,7 +78,10 @@ def apart(name: str, result: Json) -> list[tuple[str, Json]]:
             same = {"notes": result["notes"], "offline": result["offline"] if own else None}
             parts = [part | same for part in server["rounds"] if part["steps"]]
         label = ": ".join(filter(None, (name, server["name"])))
-        found += [(label, head | part) for part in parts]
+        several = kind == "streams" and bool(name) and len(parts) > 1
+        found += [
+            (f"{label}, round {part['round']}" if several else label, head | part) for part in parts
+        ]
     return found
 
 
