@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 QUANTILES = {"p50": ":", "p95": "-", "p99": "--"}
 """Of a single run, with their lines; of several only p95 is drawn."""
+MARKERS = "os^D"
+"""Of ten servers each."""
 
 
 def picture(runs: Mapping[str, Json]) -> str:
@@ -27,17 +29,11 @@ def picture(runs: Mapping[str, Json]) -> str:
         raise BadOption(
             "output", "expected matplotlib for the plot, got none: pip install 'sotto[train]'"
         ) from error
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    servers = list(dict.fromkeys(map(_server, runs)))
+    figure = Figure(figsize=(10, 4 + len(servers) / 12), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for number, (name, run) in enumerate(runs.items()):
-        color = f"C{number}"
-        for quantile, style in QUANTILES.items() if len(runs) == 1 else [("p95", "-")]:
-            label = quantile if len(runs) == 1 else name
-            left.plot(*_lags(run, quantile), style, marker="o", color=color, label=label)
-        rates = _points(run, lambda step: step["result"]["wer"])
-        right.plot(rates[0], [100 * rate for rate in rates[1]], "o-", color=color, label=name)
-        if (run.get("offline") or {}).get("wer") is not None:
-            right.axhline(100 * run["offline"]["wer"], color=color, linestyle=":", linewidth=1)
+    for name, run in runs.items():
+        _draw(left, right, run, servers.index(_server(name)), alone=len(runs) == 1)
     for bound in {run["options"].get("bound") for run in runs.values()} - {None}:
         left.axhline(bound, color="gray", linestyle=":", linewidth=1)
     counts = [step["clients"] for run in runs.values() for step in run["steps"]]
@@ -45,6 +41,11 @@ def picture(runs: Mapping[str, Json]) -> str:
         axes.set_xlim(0.8 * min(counts), 1.25 * max(counts))
     _dress(left, "commit lag, s" + ("" if len(runs) == 1 else " (p95)"))
     _dress(right, "WER, % (dotted: as files)")
+    if len(runs) == 1:
+        left.legend()
+    else:
+        lines = [left.lines[list(map(_server, runs)).index(server)] for server in servers]
+        figure.legend(lines, servers, loc="outside lower center", ncols=4, fontsize="small")
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()
@@ -57,8 +58,21 @@ def _dress(axes: Axes, label: str) -> None:
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend()
+
+
+def _server(name: str) -> str:
+    """Whose run it is, whatever the round."""
+    return name.partition(", round ")[0]
+
+
+def _draw(left: Axes, right: Axes, run: Json, number: int, *, alone: bool) -> None:
+    color, marker = f"C{number % 10}", MARKERS[number // 10 % len(MARKERS)]
+    for quantile, style in QUANTILES.items() if alone else [("p95", "-")]:
+        left.plot(*_lags(run, quantile), style, marker=marker, color=color, label=quantile)
+    clients, rates = _points(run, lambda step: step["result"]["wer"])
+    right.plot(clients, [100 * rate for rate in rates], "-", marker=marker, color=color)
+    if (run.get("offline") or {}).get("wer") is not None:
+        right.axhline(100 * run["offline"]["wer"], color=color, linestyle=":", linewidth=1)
 
 
 def _lags(run: Json, quantile: str) -> tuple[list[int], list[float]]:
