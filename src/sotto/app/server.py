@@ -29,6 +29,7 @@ from sotto.app.ports import ByPort, open_ports
 from sotto.app.settings import Settings
 from sotto.app.tcp import listening, open_port
 from sotto.errors import SottoError
+from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.auth.key_file import KeyFile
 from sotto.runtime.models import ModelState
 from sotto.runtime.requests import FileRequest
@@ -58,22 +59,30 @@ def clip() -> Path:
 
 
 def run_server(settings: Settings, *, log_level: str = "info") -> None:
-    """Listen until told to stop."""
+    """Listen until told to stop. Raises StoreUnavailable, BadOption."""
     logging.basicConfig(
         level=log_level.upper(), format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH_SECONDS)
+    store = build_store(settings)
+    asyncio.run(_try(store))
     ports = open_ports(settings)
     server = make_server(
         settings,
-        build_service(settings, build_store(settings)),
+        build_service(settings, store),
         ports=ports,
         log_level=log_level,
         greet=partial(_greet, settings),
     )
     server.run(sockets=[server.config.bind_socket(), *ports.values()])
+
+
+async def _try(store: TranscriptStore) -> None:
+    """Open it once before all else: what is wrong is one sentence here, and a traceback later."""
+    await store.open()
+    await store.close()
 
 
 def make_server(
