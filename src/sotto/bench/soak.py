@@ -135,6 +135,8 @@ class _Run:
     visits: int = 0
     failures: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    is_over: bool = False
+    """Whether all is said: who visits leaves in his own time, and nobody comes."""
 
     @property
     def hours(self) -> float:
@@ -151,14 +153,16 @@ class _Run:
         """Talk, with the others beside it until that is done. Raises ServerError."""
         tracks = self.wanted.tracks(self.bank.spoken)
         talking = asyncio.gather(*(self._talk(tracks) for _ in range(self.wanted.streams)))
-        visits = (self._visit(place) for place in range(self.wanted.idle))
-        beside = [asyncio.ensure_future(one) for one in (self._watch(), *visits)]
-        every: list[asyncio.Future[Any]] = [talking, *beside]
+        visits = [asyncio.ensure_future(self._visit(p)) for p in range(self.wanted.idle)]
+        watch = asyncio.ensure_future(self._watch())
+        every: list[asyncio.Future[Any]] = [talking, watch, *visits]
         try:
             # Beside the talk nothing ends but by an error.
             done, _ = await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
+            self.is_over = True
+            await asyncio.gather(*visits)
         finally:
             for one in every:
                 one.cancel()
@@ -180,6 +184,8 @@ class _Run:
             else:
                 await self._leave_silently(seconds)
             self.visits += 1
+            if self.is_over:
+                return
 
     async def _session(self, track: Track, log: Log, late: float) -> None:
         """One, begun so many seconds ago. Raises ServerError where too many have failed."""
