@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,11 +39,13 @@ class SottoStream:
     async def connect(self, address: str) -> Wire:
         """Once `ready` has come. Raises ServerError."""
         wire = await open_socket(f"ws{address.removeprefix('http')}{PATH}", deflate=self.deflate)
-        await wire.send(json.dumps(dict(self.config)))
-        first = json.loads(await wire.receive())
-        if first.get("type") != "ready":
-            await wire.close()
-            raise ServerError(f"expected ready, got {first.get('code') or first.get('type')!r}")
+        async with AsyncExitStack() as leaving:
+            leaving.push_async_callback(wire.close)
+            await wire.send(json.dumps(dict(self.config)))
+            first = json.loads(await wire.receive())
+            if first.get("type") != "ready":
+                raise ServerError(f"expected ready, got {first.get('code') or first.get('type')!r}")
+            leaving.pop_all()
         return wire
 
     def message(self, pcm: Pcm) -> Message:
