@@ -102,11 +102,11 @@ async def test_opening_twice_changes_nothing(file: Path) -> None:
 
 
 async def test_servers_that_start_together_take_turns(file: Path) -> None:
-    stores = [store_in(file) for _ in range(4)]
+    stores = [store_in(file) for _ in range(8)]
     await asyncio.gather(*(store.open() for store in stores))
     for number, store in enumerate(stores):
         await store.append("a", final(number, "nine"))
-    assert len(await stores[0].segments("a")) == 4
+    assert len(await stores[0].segments("a")) == 8
     for store in stores:
         await store.close()
 

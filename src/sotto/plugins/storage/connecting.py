@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from sotto.clock import SystemClock
 from sotto.errors import BadOption, StoreUnavailable
 from sotto.plugins.storage.full_text import Fts5, FullText, TsVector
+from sotto.plugins.storage.together import unavailable
 
 BUSY_SECONDS = 5.0
 """How long a write waits where another process writes, or a pool has no connection left."""
+AGAIN_SECONDS = 0.02
+"""Until SQLite is asked again for what it refuses at once."""
 READERS = 4
 """Connections that read at once, each a thread of its own on SQLite."""
 COMMAND_SECONDS = 30.0
@@ -78,8 +85,37 @@ def _sqlite(file: Path) -> Place:
         reader=lambda: connect(READERS, "BEGIN"),
         writer=lambda: connect(1, "BEGIN IMMEDIATE"),
         words=Fts5(),
-        prepare=lambda: _make_private(file),
+        prepare=lambda: _prepare(file),
     )
+
+
+def _prepare(file: Path) -> None:
+    """Raises StoreUnavailable."""
+    _make_private(file)
+    try:
+        with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+            _use_log(connection)
+    except sqlite3.DatabaseError as error:
+        raise unavailable(error) from error
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Have the database written by a log (WAL), from now on.
+
+    Of several servers that ask for it at the same moment all but one are refused at once, whatever
+    time they would have: they ask again.
+    """
+    clock = SystemClock()
+    until = clock.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or clock.monotonic() > until:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return
 
 
 def _configure(connection: Any, _: object) -> None:

@@ -48,7 +48,7 @@ class SqlStore:
 
     async def open(self) -> None:
         """Bring the database up to date. Raises StoreUnavailable, BadOption."""
-        self._place.prepare()
+        await asyncio.to_thread(self._place.prepare)
         try:
             await migrate(self._place.writer)
         except FAULTS as error:
