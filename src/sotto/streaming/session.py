@@ -51,6 +51,7 @@ class Session:
         self._replaced: Flight | None = None
         self._jobs = 0
         self._begun = options.first
+        self._backlog = max(BACKLOG, FILE_BACKLOG * options.lookahead)
         self._frame = 0
         self._finished = False
 
@@ -62,7 +63,7 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Whether so many utterances wait for their final that no more sound should come yet."""
-        return len(self._utterances) > max(BACKLOG, FILE_BACKLOG * self._options.lookahead)
+        return len(self._utterances) > self._backlog
 
     @property
     def language(self) -> str:
@@ -188,8 +189,10 @@ class Session:
         """Finals of a file, as many at once as may be: the decoder takes them in one batch."""
         wanted, flights = self._options.lookahead, self._flights.values()
         limit = ROOM[self._options.decode.audio_context or self._traits.audio_context]
-        ready = windows(waiting(self._utterances, flights), limit, is_all=self._finished)
-        if len(ready) < wanted and not (self._finished or self.is_full):
+        # One utterance more, and no sound comes until some of them were heard.
+        is_all = self._finished or len(self._utterances) >= self._backlog
+        ready = windows(waiting(self._utterances, flights), limit, is_all=is_all)
+        if len(ready) < wanted and not is_all:
             return
         for pieces in ready[: wanted - len(flights)]:
             if is_empty(pieces):
