@@ -14,6 +14,7 @@
     │   ├── Unauthorized        no key or token, or one that is not good
     │   ├── Forbidden           a good one, but not for this
     │   ├── RateLimited         more at once than this caller may (retryable)
+    │   ├── Superseded          a stream whose session another stream carries on by now
     │   └── Gone                a client that hung up
     └── ServerError             we can mend it
         ├── Overloaded          a queue is full (retryable)
@@ -22,6 +23,7 @@
         ├── KeysUnavailable     what tokens are checked with cannot be had just now (retryable)
         ├── StoreUnavailable    finals cannot be kept or read just now (retryable)
         ├── EngineFailed        a decode broke; the job can be tried again (retryable)
+        ├── Unreachable         no server answers a client of ours (retryable)
         └── Draining            the server is about to stop (retryable)
 
 `app/codes.py` alone maps them to status codes, close codes and bodies.
@@ -149,6 +151,12 @@ class RateLimited(CallerError):
         self.retry_after = retry_after
 
 
+class Superseded(CallerError):
+    """Another stream carries this session on by now: what this one still hears is not kept."""
+
+    code = "superseded"
+
+
 class Gone(CallerError):
     """The client hung up: nobody is there to be told."""
 
@@ -205,6 +213,13 @@ class EngineFailed(ServerError):
     code = "engine_failed"
     retryable = True
     retry_after = 1.0
+
+
+class Unreachable(ServerError):
+    """No server answers there, or the connection to it was lost. Only clients meet it."""
+
+    code = "unreachable"
+    retryable = True
 
 
 class Draining(ServerError):

@@ -18,6 +18,7 @@ STATUS: dict[type[errors.SottoError], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.RateLimited: 429,
+    errors.Superseded: 409,
     errors.CallerError: 400,
     errors.Overloaded: 503,
     errors.ModelNotReady: 503,

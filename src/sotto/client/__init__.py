@@ -19,12 +19,12 @@ from sotto.client.events import (
     Warned,
     Word,
 )
-from sotto.client.failures import Unreachable
 from sotto.client.files import FileOptions
 from sotto.client.patience import Patience
 from sotto.client.sound import Sound
 from sotto.client.sync_client import Client, Stream
 from sotto.client.wire import StreamOptions
+from sotto.errors import Unreachable
 
 __all__ = [
     "Acknowledged",

@@ -18,19 +18,12 @@ from sotto.errors import (
     SottoError,
     TooLarge,
     Unauthorized,
+    Unreachable,
 )
 
 Json = Mapping[str, Any]
 MOST_SAID = 2_000
 """Characters of a server's sentence."""
-
-
-class Unreachable(ServerError):
-    """No server answers there, or the connection to it was lost."""
-
-    code = "unreachable"
-    retryable = True
-
 
 _BY_CLOSE_CODE: dict[int, type[SottoError]] = {
     1002: ProtocolViolation,

@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from sotto.client.address import Address
 from sotto.client.events import Transcript
-from sotto.client.failures import Unreachable, answered
-from sotto.errors import BadAudio, BadOption, Gone, ServerError, SottoError
+from sotto.client.failures import answered
+from sotto.errors import BadAudio, BadOption, Gone, ServerError, SottoError, Unreachable
 from sotto.transcript.options import Task, one_of
 
 OPEN_SECONDS = 10.0

@@ -10,9 +10,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from sotto.client.address import Address
 from sotto.client.events import Event, Ready
-from sotto.client.failures import Unreachable, answered, hung_up
+from sotto.client.failures import answered, hung_up
 from sotto.client.wire import FINISH, FLUSH, parse
-from sotto.errors import ServerError
+from sotto.errors import ServerError, Unreachable
 
 OPEN_SECONDS = 10.0
 """For the connection and its handshake."""

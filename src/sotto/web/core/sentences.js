@@ -18,6 +18,7 @@ const BY_CODE = {
   unauthorized: "The server does not take this key",
   forbidden: "The server does not allow this",
   rate_limited: "The server lets you ask no more just now",
+  superseded: "This stream goes on elsewhere",
   keys_unavailable: "The server cannot check keys just now",
 };
 
