@@ -135,9 +135,8 @@ class Session:
 
     def finish(self) -> list[Action]:
         """No more sound comes."""
-        ended = self._segmenter.flush()
         self._finished = True
-        return [*(self._mark(ended) if ended else ()), *self._plan()]
+        return self.flush() or [*self._plan()]
 
     # ---- boundaries
 
