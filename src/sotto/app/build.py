@@ -43,12 +43,9 @@ def build_service(settings: Settings, store: TranscriptStore | None = None) -> S
     Without a store, finals are kept in memory: what one command hears is nobody else's to find.
     """
     metrics, clock = Metrics(), SystemClock()
-    checkpoints = Checkpoints(settings.models.folder)
 
     def load(spec: ModelSpec) -> Recognizer:
-        path = settings.models.paths.get(spec.name)
-        folder = Path(path) if path else checkpoints.pull(spec.name)
-        engine = load_engine(settings, folder)
+        engine = load_engine(settings, checkpoint(settings, spec.name))
         exact = context_of(settings, engine) is AudioContext.EXACT
         schedule = Schedule[Ticket](
             max_batch=settings.engine.max_batch, limit=settings.engine.queue_limit, exact=exact
@@ -151,6 +148,11 @@ def _tokens(auth: AuthSettings, default: Allowance, clock: Clock) -> Credentials
         ) from error
     credentials: Credentials = make(places, rules, clock)
     return credentials
+
+
+def checkpoint(settings: Settings, name: str) -> Path:
+    """The folder of a model's files, fetched first where they are not here. Raises as `pull`."""
+    return settings.models.paths.get(name) or Checkpoints(settings.models.folder).pull(name)
 
 
 def load_engine(settings: Settings, folder: Path) -> Engine:

@@ -94,12 +94,11 @@ def _measure(settings: Settings, name: str, seconds: float, tell: Callable[[str]
     """Raises ModelUnavailable, UnknownModel, EngineFailed."""
     import numpy as np
 
-    from sotto.app.build import load_engine
+    from sotto.app.build import checkpoint, load_engine
     from sotto.app.server import clip
     from sotto.bench.machine import Choice, Plan, measure
     from sotto.bench.results import machine
     from sotto.clock import SystemClock
-    from sotto.plugins.checkpoints.source import Checkpoints
     from sotto.runtime.container import read_file
     from sotto.transcript.options import DecodeOptions
 
@@ -107,7 +106,7 @@ def _measure(settings: Settings, name: str, seconds: float, tell: Callable[[str]
     options = DecodeOptions(beam_size=engine.beam_size, audio_context=settings.decode.audio_context)
     in_force = Choice(engine.threads, engine.max_batch)
     tell(f"{name}: fetching it, if it is not here")
-    folder = settings.models.paths.get(name) or Checkpoints(settings.models.folder).pull(name)
+    folder = checkpoint(settings, name)
 
     def load(threads: int) -> Engine:
         changed = engine.model_copy(update={"threads": threads})
