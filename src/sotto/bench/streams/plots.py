@@ -40,7 +40,13 @@ def picture(runs: Mapping[str, Json]) -> str:
     for axes in (left, right):
         axes.set_xlim(0.8 * min(counts), 1.25 * max(counts))
     _dress(left, "commit lag, s" + ("" if len(runs) == 1 else " (p95)"))
+    if len(runs) > 1:  # seconds of one server beside the minutes of another
+        left.set_yscale("log", base=2)
+        left.yaxis.set_major_formatter("{x:g}")
+    else:
+        left.set_ylim(bottom=0)
     _dress(right, "WER, % (dotted: as files)")
+    right.set_ylim(bottom=0)
     if len(runs) == 1:
         left.legend()
     else:
@@ -56,7 +62,6 @@ def _dress(axes: Axes, label: str) -> None:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("streams")
     axes.set_ylabel(label)
-    axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
 
 
