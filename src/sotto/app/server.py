@@ -105,6 +105,7 @@ def make_server(
         ByPort(app, ports),
         host=server.host,
         port=server.port,
+        loop="asyncio",  # so that a uvloop that happens to be there changes nothing
         ws="websockets-sansio",
         ws_max_size=HARD_LIMIT * server.max_message_bytes,
         # Sound and images hardly shrink, and each stream would hold two windows of zlib.

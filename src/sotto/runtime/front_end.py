@@ -88,6 +88,8 @@ class FrontEnd:
         """Whether somebody sends faster than others speak."""
         self._timer: asyncio.TimerHandle | None = None
         """Of the next round."""
+        self._due = 0.0
+        """Loop time at which it ends: not every loop's timers can be asked."""
 
     def ear(self, n_mels: int) -> Ear:
         """At the start of a stream."""
@@ -122,12 +124,12 @@ class FrontEnd:
         if self._hurries:
             due = min(due, self._ended + HURRY)
         if self._timer is not None:
-            if self._timer.when() <= due:
+            if self._due <= due:
                 return
             self._timer.cancel()
             self._timer = None
         if loop.time() < due:
-            self._timer = loop.call_at(due, self._begin)
+            self._timer, self._due = loop.call_at(due, self._begin), due
         else:
             self._begin()
 
