@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Patience, Timeline, mayResume } from "../../src/sotto/web/client/resume.js";
-import { words } from "./words.js";
+import { Heard, Patience, mayResume } from "../../src/sotto/web/client/resume.js";
 
 const failure = (code, retryable) => ({ type: "error", code, message: "", retryable });
 const ended = { lasted: 0, retryAfter: undefined };
@@ -35,56 +34,22 @@ test("a server that asks to wait is waited for, and not by all at the same time"
   assert.ok(Math.abs(new Patience(() => 1).next({ lasted: 0, retryAfter: 10 }) - 13) < 1e-9);
 });
 
-/** One utterance as a stream tells it. */
-function told(utterance, start) {
-  return [
-    { type: "speech_started", utterance, at: start },
-    { type: "partial", utterance, text: " one", words: words("one", start), until: start + 1 },
-    { type: "committed", utterance, text: " one", words: words("one", start) },
-    { type: "speech_ended", utterance, at: start + 1 },
-    { type: "final", utterance, text: "one", start, end: start + 1.1, language: "en" },
-    { type: "acknowledged", until: start + 1.1 },
-  ];
-}
+const final = (utterance, end) => ({ type: "final", utterance, text: "", start: 0, end, language: "en" });
 
-test("the first stream's events are the run's", () => {
-  const timeline = new Timeline();
-  for (const event of told(0, 1)) assert.deepEqual(timeline.receive(event), event);
-  assert.equal(timeline.settled, 2.1);
-  assert.ok(!timeline.isOpen);
+test("a stream goes on where the session stands: by finals, and by what is acknowledged", () => {
+  const heard = new Heard();
+  heard.receive({ type: "ready", session: "abc", model: "nano", language: null, n_mels: 80 });
+  heard.receive({ type: "acknowledged", until: 5 });
+  heard.receive({ type: "speech_started", utterance: 0, at: 7 });
+  assert.deepEqual([heard.settled, heard.place(4)], [5, { session: "abc", at: 4, heard: 5, received: 0 }]);
+  heard.receive(final(0, 8.1));
+  assert.deepEqual([heard.settled, heard.place(7.1)], [8.1, { session: "abc", at: 7.1, heard: 8.1, received: 1 }]);
 });
 
-test("after a cut times and utterances go on, and the open utterance is heard again", () => {
-  const timeline = new Timeline();
-  for (const event of told(0, 1)) timeline.receive(event);
-  for (const event of told(1, 5).slice(0, 3)) timeline.receive(event);
-  assert.ok(timeline.isOpen);
-  assert.equal(timeline.settled, 2.1);
-  assert.deepEqual(timeline.resume(2.1), { type: "resumed", at: 2.1, utterance: 1 });
-  assert.ok(!timeline.isOpen);
-  const again = told(0, 2.9).map((event) => timeline.receive(event));
-  assert.deepEqual(again.map(({ utterance }) => utterance), [1, 1, 1, 1, 1, undefined]);
-  assert.equal(again[0].at, 5);
-  assert.equal(again[1].until, 6);
-  assert.deepEqual([again[2].words[0].start, again[4].start, again[4].end], [5, 5, 6.1]);
-  assert.equal(again[5].until, 6.1);
-  assert.equal(timeline.settled, 6.1);
-  const closed = timeline.receive({ type: "closed", reason: "finished", duration: 4, utterances: 1 });
-  assert.deepEqual([closed.duration, closed.utterances], [6.1, 2]);
-});
-
-test("two cuts in one utterance leave it the same number", () => {
-  const timeline = new Timeline();
-  for (const at of [0, 0.5]) {
-    timeline.resume(at);
-    for (const event of told(0, 1).slice(0, 2)) assert.equal(timeline.receive(event).utterance, 0);
-  }
-  assert.equal(timeline.resume(0.5).utterance, 0);
-});
-
-test("a final's own words are shifted where the stream tells them", () => {
-  const timeline = new Timeline();
-  timeline.resume(10);
-  const final = { ...told(0, 1)[4], words: words("one", 1) };
-  assert.equal(timeline.receive(final).words[0].start, 11);
+test("what was settled stays so", () => {
+  const heard = new Heard();
+  heard.receive(final(3, 20));
+  heard.receive({ type: "acknowledged", until: 20 });
+  heard.receive({ type: "acknowledged", until: 5 });
+  assert.deepEqual([heard.settled, heard.received], [20, 4]);
 });

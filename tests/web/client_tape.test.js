@@ -41,7 +41,7 @@ test("after a cut all that is not settled is taken again, from the place that is
   const tape = recorded(5);
   taken(tape);
   tape.settle(23);
-  assert.deepEqual(tape.rewind(), { at: 23, lost: 0 });
+  assert.equal(tape.rewind(), 23);
   assert.deepEqual(taken(tape), range(23, 50));
 });
 
@@ -58,9 +58,9 @@ test("settling is not undone, and reaches no further than what there is", () => 
   taken(tape);
   tape.settle(15);
   tape.settle(5);
-  assert.equal(tape.rewind().at, 15);
+  assert.equal(tape.rewind(), 15);
   tape.settle(99);
-  assert.deepEqual(tape.rewind(), { at: 20, lost: 0 });
+  assert.equal(tape.rewind(), 20);
   tape.add(piece(20, 30));
   assert.deepEqual(taken(tape), range(20, 30));
 });
@@ -72,30 +72,30 @@ test("what waits is settled too where it has to be, and is not sent then", () =>
   assert.deepEqual(taken(tape), range(25, 40));
 });
 
-test("what is kept is bounded, and what had to go is told once", () => {
+test("what is kept is bounded, and what had to go is not asked for", () => {
   const tape = new Tape({ limit: 200, cut });
   tape.pause();
   for (let at = 0; at < 1_000; at += 10) tape.add(piece(at, at + 10));
   assert.equal(tape.bytes, 200);
-  assert.deepEqual(tape.rewind(), { at: 800, lost: 800 });
+  assert.equal(tape.rewind(), 800);
   assert.deepEqual(taken(tape), [...new Uint8Array(piece(800, 1_000).data)]);
-  assert.deepEqual(tape.rewind(), { at: 800, lost: 0 });
+  assert.equal(tape.rewind(), 800);
 });
 
 test("an open stream gets no hole", () => {
   const tape = recorded(30, 200);
   assert.deepEqual(taken(tape), [...new Uint8Array(piece(0, 300).data)]);
   tape.add(piece(300, 310));
-  assert.deepEqual(tape.rewind(), { at: 110, lost: 110 });
+  assert.equal(tape.rewind(), 110);
 });
 
-test("what is settled was not lost", () => {
+test("what is settled had not to go", () => {
   const tape = recorded(20, 200);
   taken(tape);
   tape.settle(180);
   tape.pause();
   for (let at = 200; at < 380; at += 10) tape.add(piece(at, at + 10));
-  assert.deepEqual(tape.rewind(), { at: 180, lost: 0 });
+  assert.equal(tape.rewind(), 180);
 });
 
 test("a clock that went on has its place between the others", () => {
@@ -103,7 +103,7 @@ test("a clock that went on has its place between the others", () => {
   const places = [[0, 10], [40, 40], [50, 50], [70, 80]];
   for (const [at, end] of places) tape.add(piece(at, end));
   tape.settle(45);
-  assert.equal(tape.rewind().at, 45);
+  assert.equal(tape.rewind(), 45);
   assert.deepEqual([tape.take()?.at, tape.take()?.at, tape.take()], [50, 70, null]);
 });
 

@@ -1,11 +1,10 @@
 /**
- * One run over several streams: when to try again, and what the streams' events mean for the run.
+ * One run over several streams: when to try again, and from where on the next stream hears.
  * Pure: no socket, no clock.
  */
 
 /** @typedef {import("../core/types.js").ServerEvent} ServerEvent */
 /** @typedef {import("../core/types.js").Failure} Failure */
-/** @typedef {import("../core/types.js").Word} Word */
 
 /** Seconds before each further try. */
 const WAITS = [0.5, 1, 2, 4, 8, 15];
@@ -57,115 +56,38 @@ export class Patience {
   }
 }
 
-/** The streams' times and utterances as those of the run. */
-export class Timeline {
-  /** Where the open stream's second 0 lies. */
-  #origin = 0;
-  /** The run's number of the open stream's first utterance. */
-  #base = 0;
-  /** Utterances that have begun, and whose final came. */
-  #begun = 0;
-  #finals = 0;
+/** How far the server has come with a run, by what it says. */
+export class Heard {
+  #session = "";
+  /** Utterances whose final came. */
+  #received = 0;
   /** Seconds up to which all is said and stored. */
   #settled = 0;
 
-  /** Whether an utterance has begun whose final did not come. */
-  get isOpen() {
-    return this.#begun > this.#finals;
+  get received() {
+    return this.#received;
   }
 
   get settled() {
     return this.#settled;
   }
 
-  /**
-   * An event of the open stream in the run's own terms.
-   * @param {ServerEvent} event
-   * @returns {ServerEvent}
-   */
+  /** @param {ServerEvent} event */
   receive(event) {
-    const told = this.#shifted(event);
-    if ("utterance" in told) this.#begun = Math.max(this.#begun, told.utterance + 1);
-    if (told.type === "final") {
-      this.#finals = told.utterance + 1;
-      this.#settled = Math.max(this.#settled, told.end);
+    if (event.type === "ready") this.#session = event.session;
+    if (event.type === "final") {
+      this.#received = event.utterance + 1;
+      // It is stored before it is told, and must not be told again.
+      this.#settled = Math.max(this.#settled, event.end);
     }
-    if (told.type === "acknowledged") this.#settled = Math.max(this.#settled, told.until);
-    return told;
+    if (event.type === "acknowledged") this.#settled = Math.max(this.#settled, event.until);
   }
 
   /**
-   * Another stream carries on from a second of the run. What was said of utterances without a
-   * final is void: they are heard again.
-   * @param {number} at
-   * @returns {import("../core/types.js").Resumed}
+   * What another stream is told that carries on.
+   * @param {number} at seconds at which the sound begins that is sent
    */
-  resume(at) {
-    this.#origin = at;
-    this.#base = this.#begun = this.#finals;
-    return { type: "resumed", at, utterance: this.#finals };
-  }
-
-  /**
-   * @param {ServerEvent} event
-   * @returns {ServerEvent}
-   */
-  #shifted(event) {
-    switch (event.type) {
-      case "speech_started":
-      case "speech_ended":
-        return { ...event, utterance: this.#number(event), at: this.#time(event.at) };
-      case "committed":
-        return { ...event, utterance: this.#number(event), words: this.#words(event.words) };
-      case "partial":
-        return {
-          ...event,
-          utterance: this.#number(event),
-          words: this.#words(event.words),
-          until: this.#time(event.until),
-        };
-      case "final":
-        return this.#final(event);
-      case "acknowledged":
-        return { ...event, until: this.#time(event.until) };
-      case "closed":
-        return {
-          ...event,
-          duration: this.#time(event.duration),
-          utterances: this.#base + event.utterances,
-        };
-      default:
-        return event;
-    }
-  }
-
-  /** @param {import("../core/types.js").Final} event */
-  #final(event) {
-    const [start, end] = [this.#time(event.start), this.#time(event.end)];
-    const words = event.words && { words: this.#words(event.words) };
-    return { ...event, ...words, utterance: this.#number(event), start, end };
-  }
-
-  /** @param {{utterance: number}} event */
-  #number({ utterance }) {
-    return this.#base + utterance;
-  }
-
-  /** @param {number} seconds */
-  #time(seconds) {
-    // To the millisecond: sums of hundredths are none.
-    return Math.round((this.#origin + seconds) * 1_000) / 1_000;
-  }
-
-  /**
-   * @param {readonly Word[]} words
-   * @returns {Word[]}
-   */
-  #words(words) {
-    return words.map((word) => ({
-      ...word,
-      start: this.#time(word.start),
-      end: this.#time(word.end),
-    }));
+  place(at) {
+    return { session: this.#session, at, heard: this.#settled, received: this.#received };
   }
 }

@@ -116,7 +116,12 @@ export class Run {
     this.#failure = null;
     if (!this.#sending) emit({ type: "connecting" });
     const began = performance.now();
-    const first = { ...config, ...this.#sending?.pinned, ...formatOf(source.rate, silent) };
+    const first = () => ({
+      ...config,
+      ...this.#sending?.pinned,
+      ...formatOf(source.rate, silent),
+      ...(this.#sending?.carried() ?? { received: 0 }),
+    });
     this.#socket = new StreamSocket(server, { config: first, key }, (event) =>
       this.#receive(event, source),
     );

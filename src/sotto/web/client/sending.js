@@ -1,7 +1,7 @@
 /** What is said of a source, kept until it is acknowledged, and sent on whatever stream is open. */
 
 import { FULL_SECONDS, SLOW_SECONDS, pressure } from "../core/pressure.js";
-import { Timeline } from "./resume.js";
+import { Heard } from "./resume.js";
 import { audioLine, imageLine } from "./sound_line.js";
 import { Tape } from "./tape.js";
 
@@ -13,10 +13,17 @@ import { Tape } from "./tape.js";
 
 /** Seconds of sound that are kept at most. */
 const KEPT_SECONDS = 120;
-/** Of sound in which nobody speaks; the server is taken to have heard what is older. */
-const QUIET_SECONDS = 30;
+/** Seconds of it before what is not stored: a detector that hears them again knows the room by then. */
+const LEAD_SECONDS = 2;
+/** Another stream begins at a multiple of it: five of the detector's windows, sixteen frames. */
+const STEP_SECONDS = 0.16;
 /** Milliseconds until it is looked again whether the network takes more. */
 const LOOK_AGAIN_MS = 50;
+/**
+ * Milliseconds without sound of the source after which the open utterance is ended. The server could
+ * not know whether the source pauses or the line, so it does not end it by itself.
+ */
+const PAUSE_MS = 2_000;
 
 /**
  * @typedef {object} Around
@@ -56,11 +63,13 @@ export class Sending {
   #bands;
   #line;
   #tape;
-  #timeline = new Timeline();
+  #server = new Heard();
   /** @type {StreamSocket | null} null while there is none that listens */
   #socket = null;
-  /** The place at which the open stream began. */
+  /** The place at which the stream after the first begins. */
   #origin = 0;
+  /** What had to go, and was not told yet. */
+  #lost = 0;
   #streams = 0;
   /** What waited while there was no stream is sent as fast as it goes. */
   #catchesUp = false;
@@ -70,6 +79,8 @@ export class Sending {
   #behind = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #pause;
 
   /** What every further stream has to be. @type {Readonly<Record<string, unknown>>} */
   pinned;
@@ -87,12 +98,24 @@ export class Sending {
     });
   }
 
+  /** What another stream is told, as it is asked for: it hears what is not acknowledged. */
+  carried() {
+    const at = this.#tape.rewind();
+    const settled = Math.round(this.#server.settled * this.#line.rate);
+    // What lies before the last origin was lost already, or is stored.
+    const wanted = Math.max(settled, this.#origin);
+    this.#origin = Math.max(at, settled);
+    this.#lost += this.#origin - wanted;
+    return this.#server.place(at / this.#line.rate);
+  }
+
   /**
-   * A stream listens: it hears what is not acknowledged.
+   * A stream listens.
    * @param {StreamSocket} socket
    * @param {Ready} ready
    */
   attach(socket, ready) {
+    this.#server.receive(ready);
     this.#streams += 1;
     if (this.#streams > 1) this.#resume();
     if (this.#around.silent && ready.n_mels !== this.#bands) {
@@ -109,13 +132,14 @@ export class Sending {
     this.#socket = null;
     this.#tape.pause();
     clearTimeout(this.#timer);
+    clearTimeout(this.#pause);
   }
 
   /** @param {Exclude<ServerEvent, {type: "ready" | "error"}>} event */
   receive(event) {
-    const told = this.#timeline.receive(event);
-    this.#tape.settle(Math.round(this.#timeline.settled * this.#line.rate));
-    this.#around.emit(told);
+    this.#server.receive(event);
+    this.#settle();
+    this.#around.emit(event);
   }
 
   /** No more sound comes: ask for the last words once all is sent. */
@@ -136,12 +160,12 @@ export class Sending {
   }
 
   #resume() {
-    const { at, lost } = this.#tape.rewind();
-    this.#origin = at;
+    const at = this.#origin / this.#line.rate;
     this.#catchesUp = true;
-    this.#around.emit(this.#timeline.resume(at / this.#line.rate));
-    if (!lost) return;
-    const seconds = (lost / this.#line.rate).toFixed(1);
+    this.#around.emit({ type: "resumed", at, utterance: this.#server.received });
+    if (!this.#lost) return;
+    const seconds = (this.#lost / this.#line.rate).toFixed(1);
+    this.#lost = 0;
     const message = `${seconds} s of sound were heard while the connection was lost, and could not be kept.`;
     this.#around.emit({ type: "warning", code: "lost", message });
   }
@@ -149,7 +173,18 @@ export class Sending {
   /** @param {import("./tape.js").Piece} piece */
   #add(piece) {
     this.#tape.add(piece);
+    // Also where a server that was asked to carry on says nothing: its sound waits whole.
+    if (this.#tape.waiting > (KEPT_SECONDS + FULL_SECONDS) * this.#line.rate) this.#giveUp();
     this.#pump();
+  }
+
+  /** What is stored need not be kept. */
+  #settle() {
+    const { rate } = this.#line;
+    const step = Math.round(STEP_SECONDS * rate);
+    const place = Math.floor(((this.#server.settled - LEAD_SECONDS) * rate) / step) * step;
+    // The server's clock counts the sound: what was told again is sent all the same.
+    this.#tape.settle(Math.min(place, this.#tape.taken));
   }
 
   /** Send as much as the network takes; the rest stays on the tape. */
@@ -161,19 +196,25 @@ export class Sending {
     while (this.#socket.waiting < room) {
       const piece = this.#tape.take();
       if (!piece) break;
-      this.#socket.send(this.#line.wire(piece, this.#origin));
+      this.#socket.send(piece.data);
+      clearTimeout(this.#pause);
+      this.#pause = setTimeout(() => this.#socket?.flush(), PAUSE_MS);
     }
-    if (!this.#timeline.isOpen) {
-      this.#tape.settle(this.#tape.taken - QUIET_SECONDS * this.#line.rate);
-    }
+    this.#settle(); // of what was told before it was sent
     if (this.#tape.bytes) this.#timer = setTimeout(() => this.#pump(), LOOK_AGAIN_MS);
-    else if (this.#ended) this.#socket.finish();
+    else if (this.#ended) this.#finish(this.#socket);
     this.#watchPressure(this.#socket);
   }
 
   /** @param {StreamSocket} socket */
+  #finish(socket) {
+    clearTimeout(this.#pause);
+    socket.finish();
+  }
+
+  /** @param {StreamSocket} socket */
   #watchPressure(socket) {
-    const { bytesPerSecond, rate } = this.#line;
+    const { bytesPerSecond } = this.#line;
     const { level, seconds } = pressure(socket.waiting + this.#tape.bytes, bytesPerSecond);
     if (level === "fine") this.#catchesUp = false;
     const slow = level !== "fine" && !this.#catchesUp;
@@ -181,8 +222,7 @@ export class Sending {
     const behind = slow ? Math.round(seconds) : 0;
     if (behind !== this.#behind) this.#around.emit({ type: "behind", seconds: behind });
     this.#behind = behind;
-    const endless = this.#tape.waiting > (KEPT_SECONDS + FULL_SECONDS) * rate;
-    if ((slow && level === "full") || endless) this.#giveUp();
+    if (slow && level === "full") this.#giveUp();
   }
 
   #giveUp() {

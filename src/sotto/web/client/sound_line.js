@@ -2,7 +2,7 @@
 
 import { BYTES_PER_SAMPLE, toS16 } from "../core/pcm.js";
 import { LIVE } from "../mel/gate.js";
-import { moved, without } from "../mel/mel8.js";
+import { without } from "../mel/mel8.js";
 import { MelWorker, WorkerError } from "./mel_worker.js";
 
 /** @typedef {import("./tape.js").Piece} Piece */
@@ -16,8 +16,6 @@ const FRAMES_PER_SECOND = 100;
  * @property {number} rate units a second
  * @property {number} bytesPerSecond of what is sent while somebody speaks
  * @property {(piece: Piece, at: number) => Piece} cut a piece from a place within it on
- * @property {(piece: Piece, origin: number) => ArrayBuffer} wire a piece as a stream has it that
- *   began at a place
  * @property {(samples: Float32Array<ArrayBuffer>) => void} receive
  * @property {() => Promise<void>} finish the last pieces are out when this is done
  * @property {() => void} close
@@ -48,7 +46,6 @@ export function audioLine({ rate, bands, onPiece, onFrames }) {
     cut: ({ end, at: first, data }, at) => {
       return { at, end, data: data.slice((at - first) * BYTES_PER_SAMPLE) };
     },
-    wire: ({ data }) => data,
     receive: (samples) => {
       const at = place;
       place += samples.length;
@@ -82,7 +79,6 @@ export function imageLine({ rate, bands, anonymize, onPiece, onFrames, onFailed 
     rate: FRAMES_PER_SECOND,
     bytesPerSecond: FRAMES_PER_SECOND * (bands + 1),
     cut: ({ at: first, end, data }, at) => ({ at, end, data: without(data, at - first) }),
-    wire: ({ at, data }, origin) => moved(data, at - origin),
     receive: (samples) => maker.send(samples),
     finish: () => maker.finish(),
     close: () => maker.close(),

@@ -95,18 +95,12 @@ export class Tape {
     this.#streams = false;
   }
 
-  /**
-   * Another stream begins: all that is not settled is to be sent again.
-   * @returns {{at: number, lost: number}} the place at which it begins, and how much before it is
-   *   gone that was not settled
-   */
+  /** Another stream begins, at the place that is told: all from there on is to be sent again. */
   rewind() {
     this.#streams = true;
     this.#sent = 0;
-    const at = Math.max(this.#settled, this.#dropped);
-    const lost = at - this.#settled;
-    this.#settled = at;
-    return { at, lost };
+    this.#settled = Math.max(this.#settled, this.#dropped);
+    return this.#settled;
   }
 
   get #isTooLong() {

@@ -9,7 +9,7 @@
  */
 
 /**
- * @typedef {"unloaded" | "loading" | "ready" | "failed"} ModelState
+ * @typedef {"unloaded" | "loading" | "ready" | "draining" | "failed"} ModelState
  */
 
 /**
@@ -44,7 +44,7 @@
 
 /**
  * What a server says on /stream.
- * @typedef {{type: "ready", session: string, model: string, language: string | null, n_mels: number}} Ready
+ * @typedef {{type: "ready", session: string, model: string, language: string | null, n_mels: number, at?: number, utterance?: number}} Ready
  * @typedef {{type: "speech_started", utterance: number, at: number}} SpeechStarted
  * @typedef {{type: "partial", utterance: number, text: string, words: Word[], until: number}} Partial
  * @typedef {{type: "committed", utterance: number, text: string, words: Word[]}} Committed

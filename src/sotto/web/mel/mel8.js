@@ -46,18 +46,6 @@ export function makeMel8(mel, { bands, position, speech }) {
 }
 
 /**
- * The same image at another place of the clock.
- * @param {ArrayBuffer} message
- * @param {number} position
- * @returns {ArrayBuffer}
- */
-export function moved(message, position) {
-  const copy = message.slice(0);
-  new DataView(copy).setUint32(AT.position, position, true);
-  return copy;
-}
-
-/**
  * The image without its first frames.
  * @param {ArrayBuffer} message
  * @param {number} dropped frames, no more than there are

@@ -6,7 +6,7 @@
 import { kept } from "../core/kept.js";
 import { sentenceOf } from "../core/sentences.js";
 
-/** @typedef {"streams" | "files" | "models"} Right what a request needs, as the server's scopes */
+/** @typedef {"streams" | "files" | "models" | "admin"} Right what a request needs, as the server's scopes */
 /** @typedef {import("../core/failure.js").Trouble} Trouble */
 
 const STORED = "sotto.key";
@@ -94,7 +94,7 @@ export class AccessKey {
     if (sent !== this.#key) return true;
     const sentence = sent ? sentenceOf(trouble) : "This server asks for a key.";
     /** @type {Right[]} */
-    const rights = trouble.code === "forbidden" ? [right] : ["streams", "files", "models"];
+    const rights = trouble.code === "forbidden" ? [right] : ["streams", "files", "models", "admin"];
     for (const each of rights) this.#asked[each] = sentence;
     this.#tell();
     return true;

@@ -7,8 +7,8 @@ import { withToken } from "./access_key.js";
 export class StreamSocket {
   /**
    * @param {string | URL} server where it is, with the path that it lies under
-   * @param {{config: Readonly<Record<string, unknown>>, key: string}} how the first message; "" for
-   *   no key
+   * @param {{config: () => Readonly<Record<string, unknown>>, key: string}} how the first message,
+   *   made when the line is open; "" for no key
    * @param {(event: ServerEvent) => void} onEvent
    */
   constructor(server, { config, key }, onEvent) {
@@ -17,7 +17,7 @@ export class StreamSocket {
     let opened = false;
     this.#socket.addEventListener("open", () => {
       opened = true;
-      this.#socket.send(JSON.stringify(config));
+      this.#socket.send(JSON.stringify(config()));
     });
     this.#socket.addEventListener("message", ({ data }) => onEvent(JSON.parse(data)));
     this.closed = new Promise((resolve) => {
@@ -40,16 +40,25 @@ export class StreamSocket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(sound);
   }
 
+  /** Let the open utterance end here. */
+  flush() {
+    this.#tell("flush");
+  }
+
   /** Ask for the last words; the server closes. */
   finish() {
-    if (this.#socket.readyState === WebSocket.OPEN) {
-      this.#socket.send(JSON.stringify({ type: "finish" }));
-    }
+    this.#tell("finish");
+  }
+
+  /** @param {"flush" | "finish"} type */
+  #tell(type) {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type }));
   }
 
   /** Leave without waiting for the last words. */
   leave() {
-    this.#socket.close();
+    // Said in so many words: the server need not keep what is open for another stream.
+    this.#socket.close(1000);
   }
 }
 
