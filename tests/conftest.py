@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,17 @@ hypothesis.settings.load_profile("sotto")
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Served]:
-    """The server as it comes, with the checkpoint that ships."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server as it comes, with the checkpoint that ships.
+
+    With ON_RAY=1 a cluster, for tests that speak to it alone: `ON_RAY=1 pytest tests/conformance`.
+    """
+    if os.environ.get("ON_RAY"):
+        from tests.clusters import cluster, two_of_each
+
+        with cluster(two_of_each(tmp_path_factory.mktemp("cluster"))) as running:
+            yield running  # type: ignore[misc]
+        return
     with serving(load(environ={})) as served:
         yield served
 
@@ -26,13 +36,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Which tests one worker of several hears in a row: a file's, whose fixtures are dear.
 
     All that drive a browser are one worker's too: each of two at once would have half the
-    processor for what it does in real time.
+    processor for what it does in real time. So are all that share one cluster.
     """
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            browser = "tests/browser/"
-            return browser if nodeid.startswith(browser) else super()._split_scope(nodeid)
+            for folder in ("tests/browser/", "tests/cluster/"):
+                if nodeid.startswith(folder):
+                    return folder
+            return super()._split_scope(nodeid)
 
     return Scheduling(config, log)

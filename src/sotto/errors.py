@@ -89,12 +89,12 @@ class UnknownLanguage(BadOption):
 
 
 class UnknownSession(BadOption):
-    """No session of that id is kept, or none that this caller may see."""
+    """No session of that id is kept, or is open, or none that this caller may see."""
 
     code = "unknown_session"
 
-    def __init__(self, session: str) -> None:
-        super().__init__("id", f"expected the id of a session that is kept, got {session[:200]!r}")
+    def __init__(self, session: str, how: str = "is kept") -> None:
+        super().__init__("id", f"expected the id of a session that {how}, got {session[:200]!r}")
 
 
 class BadManifest(CallerError):
@@ -220,6 +220,7 @@ class Unreachable(ServerError):
 
     code = "unreachable"
     retryable = True
+    retry_after = 1.0
 
 
 class Draining(ServerError):

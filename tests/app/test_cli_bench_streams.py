@@ -149,7 +149,7 @@ def test_a_page_of_results(sotto, server: Served, tmp_path):
     assert f"| sotto | {speed:.1f} |" in text
     assert "- another: it needs a GPU" in text
     assert "## Live streams" in text
-    assert text.count("(not measured)") == 4
+    assert text.count("(not measured)") == 5
     assert "$" not in text
     assert str(tmp_path) not in text
 

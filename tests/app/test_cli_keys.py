@@ -8,7 +8,7 @@ import pytest
 
 from sotto.errors import Unauthorized
 from sotto.plugins.auth.keys import Keys
-from sotto.runtime.access import Allowance, Scope
+from sotto.runtime.access import USUAL, Allowance, Scope
 
 
 @pytest.fixture
@@ -34,16 +34,16 @@ async def test_a_key_is_printed_once_and_is_good(sotto, file):
     assert key not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     caller = await Keys(file, Allowance()).caller(key)
-    assert (caller.name, caller.scopes, caller.allowance) == ("anna", set(Scope), Allowance())
+    assert (caller.name, caller.scopes, caller.allowance) == ("anna", USUAL, Allowance())
     assert key not in sotto("keys", "list")[1]
 
 
 async def test_scopes_and_limits_are_kept(sotto, file):
-    words = "add kiosk --scope streams --scope models --rate 60 --concurrent 2"
+    words = "add kiosk --scope streams --scope models --rate 60 --concurrent 2 --minutes-per-day 9"
     _, out, _ = sotto("keys", *words.split())
     caller = await Keys(file, Allowance()).caller(out.strip())
     assert caller.scopes == {Scope.STREAMS, Scope.MODELS}
-    assert caller.allowance == Allowance(60, 2)
+    assert caller.allowance == Allowance(60, 2, 9)
 
 
 def test_list_shows_each(sotto):
@@ -84,7 +84,11 @@ async def test_a_revoked_key_is_good_for_nothing(sotto, file):
         ("add b --rate 0", "expected rate to be greater than or equal to 1, got 0"),
         ("add b --rate 10001", "expected rate to be less than or equal to 10000, got 10001"),
         ("add b --concurrent -1", "expected concurrent to be greater than or equal to 1, got -1"),
-        ("add b --scope fly", "expected one of files, streams, models, sessions, got 'fly'"),
+        (
+            "add b --minutes-per-day 0",
+            "expected minutes-per-day to be greater than or equal to 1, got 0",
+        ),
+        ("add b --scope fly", "expected one of files, streams, models, sessions, admin, got 'fly'"),
         ("revoke bert", "expected the name of a key (anna), got 'bert'"),
     ],
 )

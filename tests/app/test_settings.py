@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from sotto.app.setting_groups import Module
+from sotto.app.setting_types import Module
 from sotto.app.settings import Flag, effective, fields, keys, load, variable
 from sotto.errors import BadOption
 

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 class BreakingLine:
     """Passes bytes on, both ways, while it is whole."""
 
-    def __init__(self, host: str, breaks: Sequence[int] = ()) -> None:
-        """`breaks`: bytes of the client after which the first connections break by themselves."""
+    def __init__(self, host: str, breaks: Sequence[int] = (), losses: Sequence[int] = ()) -> None:
+        """`breaks`: bytes of the client after which the first connections break by themselves;
+        `losses`: the same, bytes of the server."""
         name, port = host.split(":")
         self.server = (name, int(port))
         self.url = ""
@@ -20,6 +21,7 @@ class BreakingLine:
         """Somebody came while it was broken."""
         self.connections = 0
         self._breaks = [*breaks]
+        self._losses = [*losses]
         self._is_away = False
         self._open: dict[asyncio.StreamWriter, asyncio.Event] = {}
         """Whether anything passes."""
@@ -59,13 +61,14 @@ class BreakingLine:
             return
         self.connections += 1
         left = self._breaks.pop(0) if self._breaks else None
+        right = self._losses.pop(0) if self._losses else None
         there, back = await asyncio.open_connection(*self.server)
         passes = asyncio.Event()
         passes.set()
         self._open |= {writer: passes, back: passes}
         try:
             await asyncio.gather(
-                self._pass(reader, back, passes, left), self._pass(there, writer, passes, None)
+                self._pass(reader, back, passes, left), self._pass(there, writer, passes, right)
             )
         finally:
             del self._open[writer], self._open[back]
@@ -93,10 +96,14 @@ class BreakingLine:
 
 @asynccontextmanager
 async def breaking_line(
-    host: str, breaks: Sequence[int] = (), tls: ssl.SSLContext | None = None
+    host: str,
+    breaks: Sequence[int] = (),
+    tls: ssl.SSLContext | None = None,
+    *,
+    losses: Sequence[int] = (),
 ) -> AsyncIterator[BreakingLine]:
     """A line to a server, at an address of its own."""
-    line = BreakingLine(host, breaks)
+    line = BreakingLine(host, breaks, losses)
     async with await asyncio.start_server(line.connect, "127.0.0.1", 0, ssl=tls) as server:
         line.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield line

@@ -10,30 +10,21 @@ from unittest.mock import ANY
 import pytest
 from breaking_line import breaking_line
 from heard_events import follows_the_promise, of, text_of
+from spoken_clip import HANGS, PCM, SOON, pieces
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 import sotto.client.async_stream
 from sotto import AsyncClient, errors
 from sotto.client import (
+    Acknowledged,
     Closed,
     Event,
     Final,
-    Patience,
     Resumed,
 )
 from tests.serving import Served
-from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
-
-PCM = pcm_s16le(CLIP)
-SOON = Patience(tries=1_000, waits=(0.02,))
-HANGS = 120.0
-"""Seconds after which a test has failed that waits for ever."""
-
-
-def pieces() -> list[bytes]:
-    step = PCM.rate // 10 * 2
-    return [PCM.data[at : at + step] for at in range(0, len(PCM.data), step)]
+from tests.speech import CLIP_TEXT
 
 
 async def test_who_sends_faster_than_the_network_waits(server: Served):
@@ -68,7 +59,7 @@ async def test_who_sends_faster_than_the_network_waits(server: Served):
 
 
 async def test_a_long_silence_is_let_go_and_what_follows_is_heard(server: Served):
-    """Without an acknowledgment: sending would wait for ever if all of it was kept."""
+    """Sending would wait for ever if all of it was kept."""
     silence = bytes(PCM.rate * 2 * 200)
     async with (
         asyncio.timeout(HANGS),
@@ -82,7 +73,8 @@ async def test_a_long_silence_is_let_go_and_what_follows_is_heard(server: Served
         events = [event async for event in stream]
     assert text_of(events) == CLIP_TEXT
     follows_the_promise(events)
-    assert 200 - 120 <= of(events, Resumed)[0].at < 200
+    assert 200 - 120 <= of(events, Resumed)[0].at <= 200
+    assert of(events, Acknowledged)[0].until < 10
     assert of(events, Final)[0].start == pytest.approx(200, abs=0.5)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from breaking_line import breaking_line
 from heard_events import follows_the_promise, of, text_of
+from spoken_clip import HANGS, PCM, SOON, pieces
 from tls_pair import contexts
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -31,17 +29,7 @@ from sotto.client import (
     Unreachable,
 )
 from tests.serving import Served
-from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
-
-PCM = pcm_s16le(CLIP)
-SOON = Patience(tries=1_000, waits=(0.02,))
-HANGS = 120.0
-"""Seconds after which a test has failed that waits for ever."""
-
-
-def pieces() -> list[bytes]:
-    step = PCM.rate // 10 * 2
-    return [PCM.data[at : at + step] for at in range(0, len(PCM.data), step)]
+from tests.speech import CLIP, CLIP_TEXT
 
 
 async def test_a_line_that_breaks_in_the_middle_of_a_word(server: Served):
@@ -203,48 +191,6 @@ def test_a_line_that_breaks_without_an_event_loop(server: Served):
     assert text_of(events) == CLIP_TEXT
     assert of(events, Resumed)
     follows_the_promise(events)
-
-
-@asynccontextmanager
-async def server_process(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    command = [sys.executable, "-m", "sotto", "serve", "--port", str(port)]
-    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def test_a_server_that_is_killed_and_started_again(free_port: int):
-    """On the same port, in the middle of a word."""
-    patience = Patience(tries=10_000, opening=10_000, waits=(0.1,))
-    client = AsyncClient(f"127.0.0.1:{free_port}", patience=patience)
-    events: list[Event] = []
-    async with asyncio.timeout(HANGS):
-        async with server_process(free_port) as first:
-            stream = await client.stream(sample_rate=PCM.rate).__aenter__()
-            for piece in pieces()[:33]:
-                await stream.send(piece)
-            async for event in stream:
-                events.append(event)
-                if isinstance(event, Committed):
-                    break
-            first.kill()
-            await first.wait()
-        for piece in pieces()[33:]:
-            await stream.send(piece)
-        await stream.finish()
-        async with server_process(free_port):
-            events += [event async for event in stream]
-            await stream.__aexit__(None, None, None)
-    assert text_of(events) == CLIP_TEXT
-    assert of(events, Reconnecting)
-    assert of(events, Resumed)
-    follows_the_promise(events)
-    sessions = [event.session for event in of(events, Ready)]
-    assert len(set(sessions)) == len(sessions) == 2
 
 
 async def test_a_refusal_in_the_middle_is_the_end(server: Served):

@@ -1,4 +1,4 @@
-"""The pure parts: addresses, sound, messages, errors, patience; and the inbox."""
+"""The pure parts: sound, messages, errors, patience; and the inbox."""
 
 from __future__ import annotations
 
@@ -14,49 +14,13 @@ from hypothesis import strategies as st
 from sotto import errors
 from sotto.audio.format import Encoding, PcmFormat, PcmReader
 from sotto.client import Patience, StreamOptions, Unreachable
-from sotto.client.address import parse_address
 from sotto.client.events import Committed, Event, Final, Partial, SpeechStarted, Word
 from sotto.client.failures import answered, hung_up, may_resume, told
 from sotto.client.inbox import Inbox
 from sotto.client.patience import Tries
 from sotto.client.sound import Encoder
-from sotto.client.wire import config, parse, pcm_format
+from sotto.client.wire import Place, config, config_at, parse, pcm_format
 from sotto.transports.stream import Config, error_to_json
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("localhost:8000", "ws://localhost:8000/stream"),
-        ("http://host", "ws://host:80/stream"),
-        ("https://host/sotto/", "wss://host:443/sotto/stream"),
-        ("wss://host/sotto/stream", "wss://host:443/sotto/stream"),
-        ("ws://[::1]:9000/stream/", "ws://[::1]:9000/stream"),
-    ],
-)
-def test_an_address_gets_what_it_lacks(url, expected):
-    assert parse_address(url).stream == expected
-
-
-@pytest.mark.parametrize(
-    "url", ["", "ftp://host", "ws://", "ws://host:port", "ws://host:99999", "ws://h?token=k"]
-)
-def test_an_address_that_is_none(url):
-    with pytest.raises(errors.BadOption, match="expected an address"):
-        parse_address(url)
-
-
-@pytest.mark.parametrize("key", ["", "two words", "line\r\nX-Evil: 1", "café", "k" * 8_193])
-def test_a_key_that_no_header_carries_is_refused_and_not_shown(key):
-    with pytest.raises(errors.BadOption, match="expected visible ASCII") as refused:
-        parse_address("localhost", key)
-    assert len(key) < 2 or key not in str(refused.value)
-
-
-def test_a_key_is_not_shown():
-    address = parse_address("localhost", "sk-secret")
-    assert "sk-secret" not in repr(address)
-    assert address.headers == {"Authorization": "Bearer sk-secret"}
 
 
 @given(
@@ -109,7 +73,18 @@ def test_arrays_that_are_no_such_sound(samples, pcm):
 
 def test_the_options_are_those_of_the_protocol():
     names = StreamOptions.__annotations__.keys()
-    assert names == Config.model_fields.keys() - {"model_size"}
+    own = {"model_size", "session", "at", "heard", "received"}
+    assert names == Config.model_fields.keys() - own
+
+
+def test_where_a_stream_goes_on_is_told_as_the_protocol_has_it():
+    options: StreamOptions = {"language": "en", "sample_rate": 8_000}
+    first = config(options, pcm_format(options))
+    begun = Config.model_validate_json(config_at(first, Place(None, 0.0, 0)))
+    assert (begun.session, begun.at, begun.heard, begun.received) == (None, 0.0, 0.0, 0)
+    assert begun.language == "en"
+    later = Config.model_validate_json(config_at(first, Place("s1", 12.345, 3, 13.345)))
+    assert (later.session, later.at, later.heard, later.received) == ("s1", 12.345, 13.345, 3)
 
 
 def test_a_misspelled_option_is_an_error():

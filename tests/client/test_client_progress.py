@@ -2,111 +2,42 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from written_server import ONSET, PAUSE, PCM, QUIET, RATE, Said, Server
 
 from sotto.audio.format import Encoding, PcmFormat
 from sotto.client.events import (
     Acknowledged,
-    Committed,
     Event,
     Final,
     Resumed,
-    SpeechEnded,
     SpeechStarted,
 )
 from sotto.client.progress import (
     KEPT_SECONDS,
+    LEAD_SECONDS,
     PIECE_BYTES,
-    QUIET_SECONDS,
+    STEP_SECONDS,
     UNREAD_SECONDS,
     Progress,
 )
-
-RATE = 4_000
-PCM = PcmFormat(Encoding.PCM_U8, RATE)
-QUIET = 128
-"""A byte of silence; all others are a word's."""
-PAUSE = int(0.6 * RATE)
-"""Samples that end an utterance."""
-ONSET = int(0.1 * RATE)
-"""Samples after which speech is believed."""
+from sotto.client.wire import Place
 
 
 @dataclass(frozen=True)
-class Said:
-    """One utterance; samples."""
+class Speech:
+    """What is said, and its sound, which is too long to be printed."""
 
-    at: int
-    length: int
-    byte: int
-
-
-class Server:
-    """One stream as a Sotto server hears it: one byte that is not silence is one word of its own.
-
-    An utterance's text is its bytes and how many of each there were, so that what is lost or
-    doubled of it shows.
-    """
-
-    def __init__(self) -> None:
-        self.sent = bytearray()
-        self.read = self.heard = 0
-        self.outbox: deque[Event | int] = deque()
-        """In the order in which it goes over the wire; a number is a pong."""
-        self._start: int | None = None
-        self._last = 0
-        self._is_told = False
-        self._utterances = 0
-
-    def pong(self) -> None:
-        """It reads no further than it may."""
-        self.read = min(len(self.sent), self.heard + UNREAD_SECONDS * RATE)
-        self.outbox.append(self.read)
-
-    def hear(self, samples: int, *, last: bool = False) -> None:
-        end = len(self.sent) if last else min(self.read, self.heard + samples)
-        while self.heard < end:
-            if self._start is None:  # all of a silence at once
-                rest = self.sent[self.heard : end]
-                self.heard += len(rest) - len(rest.lstrip(bytes([QUIET])))
-                if self.heard == end:
-                    break
-            self._step(self.heard)
-            self.heard += 1
-        if last and self._is_told:
-            self._end(min(self._last + PAUSE // 2, end))
-
-    def _step(self, place: int) -> None:
-        if self.sent[place] != QUIET:
-            self._last = place + 1
-            if self._start is None:
-                self._start = place
-            elif not self._is_told and place - self._start >= ONSET:
-                self._is_told = True
-                at = self._start / RATE
-                self.outbox.append(SpeechStarted(self._utterances, at))
-                self.outbox.append(Committed(self._utterances, "…", ()))
-        elif self._start is not None and place - self._last >= PAUSE:
-            self._end(self._last + PAUSE // 2)
-
-    def _end(self, end: int) -> None:
-        assert self._start is not None
-        heard = [byte for byte in self.sent[self._start : end] if byte != QUIET]
-        text = " ".join(f"{byte}x{heard.count(byte)}" for byte in dict.fromkeys(heard))
-        number, start, end_s = self._utterances, self._start / RATE, end / RATE
-        self.outbox.append(SpeechEnded(number, self._last / RATE))
-        self.outbox.append(Final(number, text, start, end_s, "en"))
-        self.outbox.append(Acknowledged(end_s))
-        self._utterances += 1
-        self._start, self._is_told = None, False
+    said: list[Said]
+    sound: bytes = field(repr=False)
 
 
 @st.composite
-def speeches(draw: st.DrawFn) -> tuple[list[Said], bytes]:
+def speeches(draw: st.DrawFn) -> Speech:
     """Utterances with pauses between, some of them long, and their sound."""
     said: list[Said] = []
     sound = b""
@@ -116,9 +47,8 @@ def speeches(draw: st.DrawFn) -> tuple[list[Said], bytes]:
         sound += bytes([QUIET]) * int(quiet * RATE)
         said.append(Said(len(sound), speech, number + 1))
         sound += bytes([number + 1]) * speech
-    return said, sound + bytes([QUIET]) * draw(
-        st.sampled_from([0, PAUSE // 3, 2 * RATE, 50 * RATE])
-    )
+    rest = draw(st.sampled_from([0, PAUSE // 3, 2 * RATE, 50 * RATE]))
+    return Speech(said, sound + bytes([QUIET]) * rest)
 
 
 class Client:
@@ -127,7 +57,8 @@ class Client:
     def __init__(self, sound: bytes) -> None:
         self.progress = Progress(PCM)
         self.told: list[Event] = []
-        self.server = Server()
+        self.stored: list[Final] = []
+        self.server = Server(self.stored, self.progress.place)
         self._sound = sound
         self._added = 0
 
@@ -154,18 +85,17 @@ class Client:
         for _ in range(min(messages, len(self.server.outbox))):
             message = self.server.outbox.popleft()
             if isinstance(message, int):
-                self.progress.was_read(self._origin + message)
+                self.progress.was_read(message)
             else:
-                self.told.append(self.progress.receive(message))
+                self.progress.receive(message)
+                self.told.append(message)
 
-    _origin = 0
-
-    def cut(self) -> None:
-        """Whatever is under way is gone, either way."""
-        self.server = Server()
-        resumed = self.progress.resume()
-        self.told.append(resumed)
-        self._origin = round(resumed.at * RATE)
+    def cut(self, *, forgets: bool = False) -> None:
+        """Whatever is under way is gone, either way; with it what the server keeps in memory."""
+        if forgets:
+            self.stored.clear()
+        self.server = Server(self.stored, self.progress.place)
+        self.told.append(self.progress.resume())
 
     def finish(self) -> None:
         """The rest without a cut."""
@@ -189,6 +119,7 @@ class Turn:
     hear: int
     listen: int
     cut: bool
+    forgets: bool
 
 
 turns = st.lists(
@@ -200,6 +131,7 @@ turns = st.lists(
         hear=st.sampled_from([20_000, 3_000, 100, 0]),
         listen=st.sampled_from([100, 5, 3, 1]),
         cut=st.sampled_from([False, False, True]),
+        forgets=st.sampled_from([False, False, True]),
     ),
     min_size=5,
     max_size=40,
@@ -208,11 +140,9 @@ turns = st.lists(
 
 @settings(max_examples=400)
 @given(speeches(), turns)
-def test_any_cut_at_any_place_loses_and_doubles_nothing(
-    speech: tuple[list[Said], bytes], turns: list[Turn]
-) -> None:
-    said, sound = speech
-    client = Client(sound)
+def test_any_cut_at_any_place_loses_and_doubles_nothing(speech: Speech, turns: list[Turn]) -> None:
+    said = speech.said
+    client = Client(speech.sound)
     for turn in turns:
         client.add(turn.add)
         client.send(turn.send)
@@ -221,7 +151,7 @@ def test_any_cut_at_any_place_loses_and_doubles_nothing(
         client.server.hear(turn.hear)
         client.listen(turn.listen)
         if turn.cut:
-            client.cut()
+            client.cut(forgets=turn.forgets)
     client.finish()
     finals = [event for event in client.told if isinstance(event, Final)]
     assert [final.text for final in finals] == [f"{each.byte}x{each.length}" for each in said]
@@ -244,6 +174,31 @@ def test_a_cut_that_loses_the_last_words_of_a_stream_brings_them_back():
     assert late.told[1:] == heard
 
 
+@pytest.mark.parametrize("forgets", [False, True])
+def test_two_seconds_before_what_is_stored_is_sent_again_and_told_by_no_server(
+    forgets: bool,
+) -> None:
+    """Also not by one that does not know the session any more."""
+    words = [bytes([number]) * 3 * RATE + bytes([QUIET]) * RATE for number in (1, 2)]
+    client = Client(b"".join(words))
+    client.add(int(4.5 * RATE))
+    client.send(100)
+    client.server.pong()
+    client.server.hear(5 * RATE)
+    client.listen(100)
+    end = client.stored[0].end
+    step = round(STEP_SECONDS * RATE)
+    again = round((end - LEAD_SECONDS) * RATE) // step * step
+    assert 0 < again < 3 * RATE  # within the first word
+    assert client.progress.place == Place(None, again / RATE, 1, end)
+    client.cut(forgets=forgets)
+    client.finish()
+    assert client.server.sent == b"".join(words)[again:]
+    assert [event for event in client.told if isinstance(event, Resumed)] == [Resumed(end, 1)]
+    finals = [event for event in client.told if isinstance(event, Final)]
+    assert [(final.utterance, final.text) for final in finals] == [(0, "1x12000"), (1, "2x12000")]
+
+
 def test_what_is_kept_is_bounded_while_nobody_acknowledges():
     progress = Progress(PCM)
     added = 0
@@ -255,12 +210,27 @@ def test_what_is_kept_is_bounded_while_nobody_acknowledges():
 
 def test_silence_is_not_kept_for_ever():
     progress = Progress(PCM)
-    for _ in range(3_600 * 4):
-        assert progress.has_room
-        progress.add(bytes([QUIET]) * 1_000)
+    for second in range(3_600):
+        for _ in range(4):
+            assert progress.has_room
+            progress.add(bytes([QUIET]) * 1_000)
+            progress.take()
+        progress.receive(Acknowledged(max(second - 6.0, 0.0)))
+    assert progress.resume() == Resumed(3_593.0, 0)
+
+
+def test_what_was_told_again_is_let_go_once_it_is_sent_again():
+    """The server has it, but its clock still counts the sound."""
+    progress = Progress(PCM)
+    for _ in range(16):
+        progress.add(bytes(1_000))
         progress.take()
-        progress.was_read(progress.taken)
-    assert progress.resume() == Resumed(3_600.0 - QUIET_SECONDS, 0)
+    assert progress.resume() == Resumed(0.0, 0)
+    progress.receive(Final(0, "told again", 0.2, 3.5, "en"))
+    assert progress.place == Place(None, 0.0, 1, 3.5)
+    while progress.take() is not None:
+        pass
+    assert progress.place == Place(None, 1.44, 1, 3.5)
 
 
 def test_what_somebody_says_is_kept_until_it_is_told():

@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import yaml
 
+from sotto.app.server import HARD_STOP
+from sotto.app.settings import Settings
 from sotto.runtime.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +117,11 @@ def image_environment(target: str) -> dict[str, str]:
     """What the image's ENV says, beside the interpreter's path."""
     said = [pair for word, rest in instructions(target) if word == "ENV" for pair in rest.split()]
     return {name: value for name, _, value in (pair.partition("=") for pair in said)}
+
+
+def stopping(settings: Settings) -> float:
+    """Seconds after which a server that was told to stop is gone, at the latest."""
+    return settings.server.drain_seconds + settings.server.stop_seconds + HARD_STOP
 
 
 def free_port() -> int:

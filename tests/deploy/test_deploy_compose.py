@@ -102,6 +102,7 @@ def test_every_variable_that_is_to_be_said_is_in_the_example() -> None:
 def test_the_settings_are_understood(target: str) -> None:
     said = services()["sotto"]["environment"] | {
         "SOTTO_MODELS__NAMES": "small,nano",
+        "SOTTO_TRACE__ENDPOINT": "http://jaeger:4318",
         "SOTTO_STORE__URL": "postgresql://sotto:secret@postgres/sotto",
     }
     settings = load(environ=image_environment(target) | said)
@@ -125,3 +126,7 @@ def test_every_service_is_asked_for_by_its_name() -> None:
     assert shared <= set(services()["sotto"]["networks"])
     assert shared
     assert services()["llm"]["profiles"] == ["llm"]
+    assert services()["jaeger"]["profiles"] == ["traces"]
+    assert services()["jaeger"]["networks"][0] in services()["sotto"]["networks"]
+    example = (DEPLOY / "env.example").read_text()
+    assert "http://jaeger:4318" in example

@@ -17,7 +17,7 @@ import sotto.client
 from sotto.client import Event, FileOptions, Patience
 from sotto.client.inbox import MOST_UNREAD
 from sotto.client.line import SILENT_SECONDS
-from sotto.client.progress import KEPT_SECONDS, QUIET_SECONDS, UNREAD_SECONDS
+from sotto.client.progress import KEPT_SECONDS, UNREAD_SECONDS
 from tests.serving import Served
 from tests.speech import CLIP, CLIP_TEXT, pcm_s16le
 
@@ -70,7 +70,6 @@ def test_the_table_of_events_is_that_of_the_code() -> None:
 
 def test_the_figures_are_those_of_the_code() -> None:
     assert f"where {KEPT_SECONDS} s of sound are kept" in PAGE
-    assert f"only the last {QUIET_SECONDS} s are kept" in PAGE
     assert f"no more than {UNREAD_SECONDS} s of sound beyond" in PAGE
     assert f"{MOST_UNREAD:,} events may be unread" in PAGE
     assert f"nothing comes for {SILENT_SECONDS:g} s" in PAGE

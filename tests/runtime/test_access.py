@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 import pytest
 
 from sotto.errors import Forbidden, RateLimited, Unauthorized
-from sotto.runtime.access import Allowance, Caller, Open, Scope
+from sotto.runtime.access import USUAL, Allowance, Caller, Open, Scope
 from sotto.runtime.guard import (
     MAX_SECRET_SECONDS,
     MAX_SECRETS,
@@ -57,8 +57,13 @@ def guarded(known: Known, clock: FakeClock) -> Guarded:
 
 
 async def test_who_holds_a_token_is_let_in(guarded: Guarded) -> None:
-    for scope in Scope:
+    for scope in USUAL:
         assert await guarded.admit("anna", scope) == ANNA
+
+
+async def test_who_runs_the_server_is_named_so(guarded: Guarded) -> None:
+    with pytest.raises(Forbidden, match="expected a key for admin"):
+        await guarded.admit("anna", Scope.ADMIN)
 
 
 @pytest.mark.parametrize("token", [None, "", "nobody's", "bad", "x" * (MAX_TOKEN + 1), "ключ"])
@@ -83,6 +88,22 @@ async def test_the_open_house_lets_in_everyone(clock: FakeClock) -> None:
         for _ in range(1_000):
             stay.enter_context(house.enter(caller, Scope.STREAMS))
     assert house.issue(caller, 60).expires_at == clock.wall() + 60
+
+
+async def test_the_open_house_may_let_in_so_many_of_an_address(clock: FakeClock) -> None:
+    house = Open(clock, per_address=1)
+
+    def enter(address: str) -> AbstractContextManager[None]:
+        return house.enter(Caller(address=address), Scope.STREAMS)
+
+    with enter("192.0.2.1"), enter("192.0.2.2"), enter("2001:db8::1"), enter(""):
+        for same in ("192.0.2.1", "::ffff:192.0.2.1", "2001:db8::ffff:1", ""):
+            with pytest.raises(RateLimited, match="at once from one address"), enter(same):
+                pass
+        with enter("2001:db8:0:1::1"):
+            pass
+    with enter("192.0.2.1"), enter("2001:db8::2"):
+        pass
 
 
 # ---- which meeting

@@ -1,6 +1,8 @@
 """What is no sound, or more than sound, gives a BadAudio that says so; never harm, never a hang."""
 
+import gc
 import io
+import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ from media import MEDIA, Pipe, assert_no_thread_is_left, make, push, tone, wav
 from sotto.audio.format import SAMPLE_RATE
 from sotto.errors import BadAudio
 from sotto.runtime import container, pull
-from sotto.runtime.container import ContainerReader, read_file
+from sotto.runtime.container import ContainerReader, length_of, read_file
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +161,24 @@ def test_damaged_containers_do_no_harm(
         if data:
             data[min(int(place * reach), len(data) - 1)] = value
     sound_or_bad_audio(bytes(data), cuts)
+
+
+def test_a_stream_that_was_refused_is_forgotten() -> None:
+    def refused() -> weakref.ref[ContainerReader]:
+        reader = ContainerReader()
+        with closing(reader), pytest.raises(BadAudio):
+            reader.receive(b"OggS" + bytes(80))
+            reader.finish()
+        return weakref.ref(reader)
+
+    readers = [refused() for _ in range(3)]
+    gc.collect()
+    assert [reader() for reader in readers] == [None] * 3
+
+
+def test_a_tag_in_no_known_letters_hides_no_length() -> None:
+    sound = MEDIA["flac"]
+    assert b"encoder=Lavf" in sound
+    damaged = sound.replace(b"encoder=Lavf", b"encoder=\x81\xff\xfe\x80")
+    assert (length := length_of(io.BytesIO(sound)))
+    assert length_of(io.BytesIO(damaged)) == length

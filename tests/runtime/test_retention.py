@@ -63,6 +63,14 @@ async def test_nothing_is_forgotten_where_all_is_kept(clock: Wall) -> None:
         assert await left(store) == ["old"]
 
 
+async def test_how_much_was_used_is_forgotten_whatever_is_kept(clock: Wall) -> None:
+    store = MemoryStore(clock=clock)
+    await store.spend("anna", "1970-01-12", 5)
+    clock.now += 60 * 86_400
+    async with expiring(store, 0, clock):
+        assert await store.spend("anna", "1970-01-12", 0) == 0
+
+
 async def test_it_goes_on_and_outlives_a_store_that_is_away(
     clock: Wall, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

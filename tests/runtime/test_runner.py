@@ -11,6 +11,7 @@ from sotto.errors import BadAudio, EngineFailed, Gone, TooSlow
 from sotto.interfaces.engine import DecodeJob, Hypothesis, Traits
 from sotto.plugins.storage.memory import MemoryStore
 from sotto.runtime.batcher import Batcher
+from sotto.runtime.keeping import Keeping
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.runner import Flush, Heard, Surroundings, run_session
 from sotto.runtime.schedule import Schedule
@@ -41,7 +42,7 @@ class Scene:
         self.events.append(event)
 
     async def run(self, heard: AsyncIterator[Heard], listener: object = None) -> None:
-        around = Surroundings(self.batcher, self.metrics, self.store, "s1")
+        around = Surroundings(self.batcher, self.metrics, Keeping(self.store, "s1"))
         try:
             await run_session(self.session, heard, listener or self.listen, around)  # type: ignore[arg-type]
         finally:

@@ -15,7 +15,8 @@ from sotto.errors import BadOption, EngineFailed, Gone, Overloaded, SottoError
 from sotto.runtime.intake import Message
 from sotto.runtime.requests import StreamRequest
 from sotto.runtime.runner import Flush
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.runtime.voices import MAX_WAITING, Voices
 from sotto.transcript.events import Event, Final
 from tests.digits import orders, spoken

@@ -260,7 +260,8 @@ def test_a_server_that_stops_says_the_last_word() -> None:
         assert [kind for kind, _ in filter(None, kinds)] == ["transcript-start", "transcript-chunk"]
     events = wire.events()
     assert text_of(events).startswith("nine two")
-    assert events[-1][0] == "transcript-stop"
+    assert [kind for kind, _ in events[-2:]] == ["transcript-stop", "error"]
+    assert events[-1][1]["code"] == "draining"
     assert idle.events() == []
     wire.close()
     idle.close()

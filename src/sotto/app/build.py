@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache, partial
 from pathlib import Path
 
+from sotto.app.observing import build_observing
 from sotto.app.registry import plugin
-from sotto.app.setting_groups import MEMORY, AuthSettings
+from sotto.app.setting_groups import AuthSettings
+from sotto.app.setting_types import MEMORY
 from sotto.app.settings import Settings
+from sotto.app.webhook import build_webhook
 from sotto.audio.format import frames
 from sotto.clock import Clock, SystemClock
 from sotto.errors import BadOption
@@ -18,16 +23,21 @@ from sotto.interfaces.engine import Engine
 from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.checkpoints.catalog import lookup
 from sotto.plugins.checkpoints.source import Checkpoints
-from sotto.runtime.access import Access, Allowance, Credentials, Open
+from sotto.runtime.access import Access, Allowance, Credentials, Open, OpenButAdmin
+from sotto.runtime.admission import Admission
 from sotto.runtime.batcher import Batcher, Recognizer, Ticket
 from sotto.runtime.front_end import FrontEnd
 from sotto.runtime.guard import Guarded
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool, ModelSpec
+from sotto.runtime.observing import Observing
+from sotto.runtime.quota import Quotas
 from sotto.runtime.requests import Limits
 from sotto.runtime.retention import expiring
 from sotto.runtime.schedule import Schedule
 from sotto.runtime.service import Service
+from sotto.runtime.tracing import Tracing
+from sotto.runtime.webhook import delivering
 from sotto.streaming.segmenter import SegmenterOptions
 from sotto.transcript.options import AudioContext, DecodeOptions
 
@@ -37,29 +47,29 @@ UNKNOWN_SIZE = 100
 """Millions of parameters of a checkpoint that the catalog does not know."""
 
 
-def build_service(settings: Settings, store: TranscriptStore | None = None) -> Service:
+def build_service(
+    settings: Settings,
+    store: TranscriptStore | None = None,
+    models: ModelPool[Recognizer] | None = None,
+    observing: Observing | None = None,
+    metrics: Metrics | None = None,
+) -> Service:
     """Everything put together; nothing is loaded yet but the detector.
 
     Without a store, finals are kept in memory: what one command hears is nobody else's to find.
+    Without models, those that the settings name are loaded into this process.
     """
-    metrics, clock = Metrics(), SystemClock()
-
-    def load(spec: ModelSpec) -> Recognizer:
-        engine = load_engine(settings, checkpoint(settings, spec.name))
-        exact = context_of(settings, engine) is AudioContext.EXACT
-        schedule = Schedule[Ticket](
-            max_batch=settings.engine.max_batch, limit=settings.engine.queue_limit, exact=exact
-        )
-        return Batcher(spec.name, engine, schedule, clock, metrics)
-
-    models: ModelPool[Recognizer] = ModelPool(
+    metrics, clock = metrics or Metrics(), SystemClock()
+    observing = observing or build_observing(settings, clock)
+    models = models or ModelPool[Recognizer](
         [model_spec(name) for name in settings.models.served],
-        load,
+        loader(settings, clock, metrics, tracing=observing.tracing),
         clock,
         default=settings.models.default,
         idle_unload=settings.models.idle_unload,
         wait=settings.models.wait,
     )
+    models.watch(metrics.model_is)
     return Service(
         models=models,
         front_end=FrontEnd(plugin("vad", "silero")()),
@@ -70,34 +80,65 @@ def build_service(settings: Settings, store: TranscriptStore | None = None) -> S
             beam_size=settings.engine.beam_size, audio_context=settings.decode.audio_context
         ),
         policy=settings.decode.policy,
+        webhook=None if store is None else build_webhook(settings, store),
+        admission=Admission() if settings.server.admission else None,
+        observing=observing,
     )
+
+
+def loader(
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    around: Callable[[Engine], Engine] = lambda engine: engine,
+    tracing: Tracing | None = None,
+) -> Callable[[ModelSpec], Recognizer]:
+    """What loads a model into this process; `around` may put something around its engine."""
+
+    def load(spec: ModelSpec) -> Recognizer:
+        engine = load_engine(settings, checkpoint(settings, spec.name))
+        exact = context_of(settings, engine) is AudioContext.EXACT
+        schedule = Schedule[Ticket](
+            max_batch=settings.engine.max_batch, limit=settings.engine.queue_limit, exact=exact
+        )
+        return Batcher(spec.name, around(engine), schedule, clock, metrics, tracing)
+
+    return load
 
 
 def build_store(settings: Settings) -> TranscriptStore:
     """Where a server's finals are kept; opened with the service. Raises BadOption."""
-    url = settings.store.url
+    url, tells = settings.store.url, settings.webhook.url is not None
     store: TranscriptStore
-    store = plugin("storage", MEMORY)() if url == MEMORY else plugin("storage", "sql")(url)
+    if url == MEMORY:
+        store = plugin("storage", MEMORY)(keeps_outbox=tells)
+    else:
+        store = plugin("storage", "sql")(url, keeps_outbox=tells)
     return store
 
 
-def build_access(settings: Settings) -> Access:
+def build_access(settings: Settings, quotas: Quotas | None = None) -> Access:
     """Who is let in. Raises BadOption, and KeysUnavailable where the file of keys is broken."""
-    clock = SystemClock()
-    if open_because(settings) is not None:
-        return Open(clock)
-    default = Allowance(settings.auth.rate, settings.auth.concurrent)
-    credentials: list[Credentials] = [plugin("auth", "keys")(settings.auth.keys, default)]
+    clock, per_address = SystemClock(), settings.server.per_address
+    if _is_for_this_machine(settings):
+        return Open(clock, per_address=per_address)
+    auth = settings.auth
+    default = Allowance(auth.rate, auth.concurrent, auth.minutes_per_day)
+    keys: Callable[[], Credentials] = partial(plugin("auth", "keys"), settings.auth.keys, default)
+    if settings.auth.bypass:
+        guarded = cache(lambda: Guarded([keys()], clock))
+        return OpenButAdmin(clock, guarded, per_address=per_address)
+    credentials = [keys()]
     if takes_tokens(settings):
         credentials.append(_tokens(settings.auth, default, clock))
-    return Guarded(credentials, clock)
+    return Guarded(credentials, clock, quotas)
 
 
 def open_because(settings: Settings) -> str | None:
     """Why no key is asked for; None where one is."""
     if settings.auth.bypass:
         return "auth.bypass is set"
-    if _is_loopback(settings.server.host) and not settings.auth.on_loopback:
+    if _is_for_this_machine(settings):
         return "only this machine can connect (auth.on_loopback asks for keys here too)"
     return None
 
@@ -106,6 +147,10 @@ def takes_tokens(settings: Settings) -> bool:
     """Whether signed tokens are let in, besides keys."""
     auth = settings.auth
     return bool(auth.jwt_folder or auth.jwt_bases or auth.jwt_jwks or auth.jwt_secret)
+
+
+def _is_for_this_machine(settings: Settings) -> bool:
+    return _is_loopback(settings.server.host) and not settings.auth.on_loopback
 
 
 def _is_loopback(host: str) -> bool:
@@ -137,6 +182,7 @@ def _tokens(auth: AuthSettings, default: Allowance, clock: Clock) -> Credentials
         leeway=auth.jwt_leeway,
         meeting=auth.jwt_meeting_claim,
         speaker=auth.jwt_speaker_claim,
+        minutes=auth.jwt_minutes_claim,
         scopes=frozenset(auth.jwt_scopes),
         allowance=default,
     )
@@ -208,12 +254,17 @@ async def running(service: Service) -> AsyncIterator[Service]:
     """
     await service.store.open()
     try:
-        async with expiring(service.store, service.limits.keep, SystemClock()):
+        async with (
+            delivering(service.webhook, service.metrics),
+            expiring(service.store, service.limits.keep, SystemClock()),
+        ):
             await service.models.start()
             try:
                 yield service
             finally:
                 service.draining = True
                 await service.models.close()
+                await service.tails.close()
     finally:
         await service.store.close()
+        await asyncio.to_thread(service.observing.tracing.close)

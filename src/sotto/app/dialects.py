@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from fastapi import APIRouter
@@ -12,7 +12,7 @@ from sotto.app.setting_groups import ServerSettings
 from sotto.clock import Clock
 from sotto.runtime.access import Access
 from sotto.runtime.service import Service
-from sotto.transports import hush, mel, sessions, stream, transcribe_rest, vosk
+from sotto.transports import admin, hush, mel, sessions, stream, transcribe_rest, vosk
 from sotto.transports.deepgram import dialect as deepgram
 from sotto.transports.deepgram import rest as deepgram_rest
 from sotto.transports.dialect import SocketDialect
@@ -26,7 +26,9 @@ from sotto.transports.whisperlivekit import dialect as whisperlivekit
 
 Made = TypeVar("Made")
 
-WITHOUT_AUDIO = frozenset({stream.NAME, hush.NAME, mel.NAME, openai_rest.NAME, sessions.NAME})
+WITHOUT_AUDIO = frozenset(
+    {stream.NAME, hush.NAME, mel.NAME, openai_rest.NAME, sessions.NAME, admin.NAME}
+)
 """Dialects that are served where no audio is taken: each then takes images, or nothing, of it."""
 
 
@@ -38,10 +40,7 @@ class Dialects:
     settings: ServerSettings
     access: Access
     clock: Clock
-    secrets: Secrets = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.secrets = Secrets(self.clock)
+    secrets: Secrets
 
     def routers(self) -> Iterator[APIRouter]:
         """Over HTTP."""
@@ -58,6 +57,7 @@ class Dialects:
                 hush.NAME: lambda: hush.router(service),
                 mel.NAME: lambda: mel.router(service),
                 sessions.NAME: lambda: sessions.router(service),
+                admin.NAME: lambda: admin.router(service, self.clock),
             }
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
@@ -11,16 +12,20 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sotto.app.codes import error_response
+from sotto.app.exchange import Exchange
 from sotto.errors import SottoError
+from sotto.runtime.about import telling_of
 from sotto.runtime.access import Access, Caller
 from sotto.runtime.access import Scope as Right
-from sotto.runtime.metrics import Metrics
+from sotto.runtime.service import Service
 from sotto.transports.dialect import Refusing, token_of
 
 FOR_STREAMS = "/v1/realtime"
 """What lies under it only prepares a socket."""
 SESSIONS = "/v1/sessions"
 """What lies under it was said before."""
+ADMIN = "/v1/admin"
+"""What lies under it is for those who run the server."""
 
 
 class Gate:
@@ -31,12 +36,20 @@ class Gate:
     """
 
     def __init__(
-        self, app: ASGIApp, *, access: Access, routes: Sequence[BaseRoute], metrics: Metrics
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        routes: Sequence[BaseRoute],
+        service: Service,
+        send_timeout: float,
     ) -> None:
+        """`send_timeout`: seconds that a client may take to read a piece of its answer."""
         self._app = app
         self._access = access
         self._routes = tuple(routes)
-        self._metrics = metrics
+        self._service = service
+        self._send_timeout = send_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -50,11 +63,22 @@ class Gate:
                 caller = await self._admit(scope, right)
                 stay.enter_context(self._access.enter(caller, right))
             except SottoError as error:
-                self._metrics.errors.labels(error.code).inc()
-                await _refusal(route, error)(scope, receive, send)
+                await self._refuse(route, error)(scope, receive, send)
                 return
+            stay.enter_context(telling_of(owner=caller.owner))
             scope.setdefault("state", {})["caller"] = caller
-            await self._app(scope, receive, send)
+            exchange = Exchange(receive, send, self._send_timeout)
+            stay.enter_context(self._service.closing.request(exchange))
+            why = await exchange.run(self._app, scope)
+            if why is None:
+                return
+            refusal = self._refuse(route, why)
+            if not exchange.is_begun:
+                await refusal(scope, receive, send)
+
+    def _refuse(self, route: BaseRoute, error: SottoError) -> Response:
+        self._service.metrics.errors.labels(error.code).inc()
+        return _refusal(route, error)
 
     def _guarded(self, scope: Scope) -> BaseRoute | None:
         if scope["type"] != "http":
@@ -62,8 +86,11 @@ class Gate:
         return next((r for r in self._routes if r.matches(scope)[0] is Match.FULL), None)
 
     async def _admit(self, scope: Scope, right: Right) -> Caller:
-        query = QueryParams(scope["query_string"])
-        return await self._access.admit(token_of(Headers(scope=scope), query), right)
+        # Addresses end up in logs: what opens the whole server is taken from headers alone.
+        query = QueryParams("" if right is Right.ADMIN else scope["query_string"])
+        caller = await self._access.admit(token_of(Headers(scope=scope), query), right)
+        client = scope.get("client")
+        return replace(caller, address="" if client is None else client[0])
 
 
 def _refusal(route: BaseRoute, error: SottoError) -> Response:
@@ -77,4 +104,6 @@ def needed(method: str, path: str) -> Right:
         return Right.STREAMS
     if path.startswith(SESSIONS):
         return Right.SESSIONS
+    if path.startswith(ADMIN):
+        return Right.ADMIN
     return Right.MODELS if method in ("GET", "HEAD", "OPTIONS") else Right.FILES

@@ -29,7 +29,11 @@ from sotto.app.sockets import Doorway, mount
 from sotto.clock import SystemClock
 from sotto.runtime.access import Access
 from sotto.runtime.service import Service
-from sotto.transports import status
+from sotto.transports import admin, status
+from sotto.transports.realtime.secrets import Secrets
+
+UNTOLD = {"tracing": False, "logs": False}
+"""FastAPI's own traces have whole addresses, and keys stand in those; ours: `plugins/tracing`."""
 
 
 def make_app(
@@ -37,8 +41,12 @@ def make_app(
     settings: ServerSettings,
     access: Access,
     lifespan: Callable[[], AbstractAsyncContextManager[None]],
+    secrets: Secrets | None = None,
 ) -> FastAPI:
-    """The application with the dialects that the settings name."""
+    """The application with the dialects that the settings name.
+
+    `secrets`: where the sessions of client secrets are kept; None: here alone.
+    """
 
     @asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:
@@ -50,8 +58,10 @@ def make_app(
         version=sotto.__version__,
         description="Whisper speech to text while it is being spoken.",
         lifespan=live,
+        telemetry=UNTOLD,
     )
-    dialects = Dialects(service, settings, access, SystemClock())
+    clock = SystemClock()
+    dialects = Dialects(service, settings, access, clock, secrets or Secrets(clock))
     app.include_router(status.router(service))
     guarded: list[BaseRoute] = []
     for router in dialects.routers():
@@ -61,8 +71,11 @@ def make_app(
     for dialect in dialects.sockets():
         mount(app, dialect, doorway)
     _mount_page(app, service)
+    if admin.NAME in settings.modules:
+        _mount_admin_page(app)
     _handle_errors(app, service)
-    app.add_middleware(Gate, access=access, routes=guarded, metrics=service.metrics)
+    patience = settings.send_timeout
+    app.add_middleware(Gate, access=access, routes=guarded, service=service, send_timeout=patience)
     app.add_middleware(BodyLimit, limit=settings.max_upload_bytes)
     if settings.cors_origins:
         _allow_origins(app, settings)
@@ -87,6 +100,17 @@ def _mount_page(app: FastAPI, service: Service) -> None:
         if "text/html" in request.headers.get("accept", ""):
             return FileResponse(web / "index.html")
         return JSONResponse(status.summary(service), headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _mount_admin_page(app: FastAPI) -> None:
+    """The page is open to all: it knows nothing, and what it asks for takes a key."""
+    page = Path(str(resources.files("sotto") / "web" / "admin.html"))
+    # No other page may show it within itself, and have its buttons pressed by who sees another.
+    headers = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY"}
+
+    @app.get("/admin", include_in_schema=False)
+    async def admin_page() -> FileResponse:
+        return FileResponse(page, headers=headers)
 
 
 def _handle_errors(app: FastAPI, service: Service) -> None:

@@ -19,6 +19,7 @@ PLUGINS: dict[str, dict[str, str]] = {
         "memory": "sotto.plugins.storage.memory:MemoryStore",
         "sql": "sotto.plugins.storage.sql:SqlStore",
     },
+    "tracing": {"otel": "sotto.plugins.tracing.otel:sending"},
 }
 """Family → name → `module:attribute`."""
 

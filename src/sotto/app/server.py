@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import TypeAlias
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
+from sotto.app import logs
 from sotto.app.build import (
     build_access,
     build_service,
@@ -25,13 +28,18 @@ from sotto.app.build import (
     takes_tokens,
 )
 from sotto.app.http import make_app
+from sotto.app.impatient import Impatient
+from sotto.app.memory import giving_back
 from sotto.app.ports import ByPort, open_ports
 from sotto.app.settings import Settings
+from sotto.app.stopping import LAST_SECONDS, Patience, end_after, let_go
 from sotto.app.tcp import listening, open_port
+from sotto.clock import SystemClock
 from sotto.errors import SottoError
 from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.auth.key_file import KeyFile
 from sotto.runtime.models import ModelState
+from sotto.runtime.quota import Quotas
 from sotto.runtime.requests import FileRequest
 from sotto.runtime.service import Service
 
@@ -47,10 +55,12 @@ SWITCH_SECONDS = 0.0005
 """How long the engine's and the front end's threads may keep the interpreter while the event loop
 waits for it. Python's own 5 ms, at each hand-over, added 50 ms to the lag of 64 streams."""
 
+LOOK = 0.01
+"""Seconds between two looks whether all clients have hung up: uvicorn tells nobody."""
 DEAD_SECONDS = 60
 """Without a sign of a client's machine, after which its connection is over."""
-STOP_SECONDS = 10
-"""How long streams may take to end once the server is told to stop."""
+HARD_STOP = 8
+"""Seconds after the end of all patience in which the process ends whatever still holds it."""
 
 
 def clip() -> Path:
@@ -58,13 +68,9 @@ def clip() -> Path:
     return Path(str(resources.files("sotto") / "assets" / "digits.flac"))
 
 
-def run_server(settings: Settings, *, log_level: str = "info") -> None:
+def run_server(settings: Settings) -> None:
     """Listen until told to stop. Raises StoreUnavailable, BadOption."""
-    logging.basicConfig(
-        level=log_level.upper(), format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings.log)
     sys.setswitchinterval(SWITCH_SECONDS)
     store = build_store(settings)
     asyncio.run(_try(store))
@@ -73,7 +79,7 @@ def run_server(settings: Settings, *, log_level: str = "info") -> None:
         settings,
         build_service(settings, store),
         ports=ports,
-        log_level=log_level,
+        log_level=logs.of_uvicorn(settings.log),
         greet=partial(_greet, settings),
     )
     server.run(sockets=[server.config.bind_socket(), *ports.values()])
@@ -98,41 +104,54 @@ def make_server(
     `ports`: what listens for single dialects, beside the server's own port.
     """
     server = settings.server
-    access, listener = build_access(settings), open_port(settings)
+    quotas = Quotas(service.store, SystemClock())
+    access, listener = build_access(settings, quotas), open_port(settings)
     wyoming = partial(listening, listener, server, service, access)
-    app = make_app(service, server, access, lambda: _life(service, wyoming))
+    app = make_app(service, server, access, lambda: _life(service, wyoming, quotas))
     config = uvicorn.Config(
         ByPort(app, ports),
         host=server.host,
         port=server.port,
         loop="asyncio",  # so that a uvloop that happens to be there changes nothing
+        http=Impatient,
         ws="websockets-sansio",
         ws_max_size=HARD_LIMIT * server.max_message_bytes,
         # Sound and images hardly shrink, and each stream would hold two windows of zlib.
         ws_per_message_deflate=False,
         # Who sends faster than it is heard answers pings behind its sound. TCP finds out who died.
         ws_ping_timeout=None,
-        log_level="warning" if log_level == "info" else log_level,
-        timeout_graceful_shutdown=STOP_SECONDS,
+        log_level=log_level,
+        log_config=None,  # its own would print each key that stands in an address
+        forwarded_allow_ips=list(server.proxies),
+        timeout_graceful_shutdown=LAST_SECONDS,
         server_header=False,
     )
-    return _Server(config, service, greet)
+    return _Server(config, service, Patience(server.drain_seconds, server.stop_seconds), greet)
 
 
 @asynccontextmanager
 async def _life(
-    service: Service, wyoming: Callable[[], AbstractAsyncContextManager[None]]
+    service: Service, wyoming: Callable[[], AbstractAsyncContextManager[None]], quotas: Quotas
 ) -> AsyncIterator[None]:
-    async with running(service), wyoming():
+    admission = service.admission
+    watching = nullcontext() if admission is None else admission.watching(service.metrics)
+    async with running(service), quotas.kept(), watching, giving_back(), wyoming():
         yield
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says where it listens once it does; lets its clients finish before it stops."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, greet: Greeting | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        service: Service,
+        patience: Patience,
+        greet: Greeting | None,
+    ) -> None:
         super().__init__(config)
         self._service = service
+        self._patience = patience
         self._greet = greet
         self._greeting: asyncio.Future[None] | None = None
 
@@ -147,7 +166,28 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._greeting is not None:
             self._greeting.cancel()
+        await let_go(self._service, self._patience)
+        await self._goodbyes()
         await super().shutdown(sockets)
+
+    async def _goodbyes(self) -> None:
+        """Let clients answer the close of their sockets: TCP would take back the last words of a
+        connection that is closed while sound is on its way."""
+        for _ in range(round(LAST_SECONDS / LOOK)):
+            if not any(
+                getattr(each, "close_sent", False) for each in self.server_state.connections
+            ):
+                return
+            await asyncio.sleep(LOOK)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal. The next one ends the process as if there was no Python in it: what
+        the store has, it has, and clients know what it has."""
+        self._service.draining = True
+        self.should_exit = True
+        for each in HANDLED_SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        end_after(self._patience.total + LAST_SECONDS + HARD_STOP)
 
 
 def notice_the_dead(listener: socket.socket) -> None:

@@ -2,86 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator
 
 from sotto.app.setting_sources import xdg
+from sotto.app.setting_types import (
+    Count,
+    Folder,
+    Folders,
+    Group,
+    MaybeContext,
+    MaybeFolder,
+    MaybeSeconds,
+    MaybeSecret,
+    MaybeText,
+    Module,
+    Modules,
+    Names,
+    Port,
+    Scopes,
+    StoreUrl,
+)
 from sotto.runtime.access import Scope
-from sotto.transcript.options import AudioContext, PolicyName
-
-
-def _split(value: object) -> object:
-    """`a, b` as people write it in one variable."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _pairs(value: object) -> object:
-    """`name=folder, name=folder` as people write it in one variable."""
-    if isinstance(value, str):
-        parts = [part.partition("=") for part in value.split(",") if part.strip()]
-        return {name.strip(): folder.strip() for name, _, folder in parts}
-    return value
-
-
-def _nothing(value: object) -> object:
-    """An empty variable, or `none`, says that there is no value."""
-    return None if isinstance(value, str) and value.strip().lower() in ("", "none") else value
-
-
-MEMORY = "memory"
-"""The store that keeps nothing on disk."""
-_PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)")
-"""In an address, which is shown without it."""
-
-Module = Literal[
-    "stream",
-    "openai",
-    "realtime",
-    "transcribe",
-    "skynet",
-    "whisperlive",
-    "whisperlivekit",
-    "vosk",
-    "deepgram",
-    "hush",
-    "mel",
-    "sessions",
-]
-"""The dialects; `app/http.py` mounts them by these names."""
-
-Modules = Annotated[tuple[Module, ...], BeforeValidator(_split)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Folder = Annotated[Path, BeforeValidator(lambda value: Path(value).expanduser())]
-Folders = Annotated[dict[str, Folder], BeforeValidator(_pairs)]
-MaybeFolder = Annotated[Folder | None, BeforeValidator(_nothing)]
-MaybeText = Annotated[str | None, BeforeValidator(_nothing)]
-MaybeSecret = Annotated[SecretStr | None, BeforeValidator(_nothing)]
-Scopes = Annotated[tuple[Scope, ...], BeforeValidator(_split)]
-Count = Annotated[int | None, Field(ge=1), BeforeValidator(_nothing)]
-MaybeSeconds = Annotated[float | None, Field(gt=0), BeforeValidator(_nothing)]
-Port = Annotated[int | None, Field(ge=0, le=65_535), BeforeValidator(_nothing)]
-StoreUrl = Annotated[str, PlainSerializer(lambda url: _PASSWORD.sub("***", url))]
-MaybeContext = Annotated[AudioContext | None, BeforeValidator(_nothing)]
-
-
-class Group(BaseModel):
-    """Settings that belong together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+from sotto.transcript.options import PolicyName
 
 
 class ServerSettings(Group):
@@ -111,7 +55,34 @@ class ServerSettings(Group):
         gt=0,
         description="seconds without sound after which what was said is committed",
     )
+    idle_timeout: float = Field(
+        default=3600.0, gt=0, description="seconds after which a socket that says nothing is closed"
+    )
     max_sessions: int = Field(default=256, gt=0, description="streams at once")
+    admission: bool = Field(
+        default=True, description="refuse new streams while those that are open fall behind"
+    )
+    per_address: Count = Field(
+        default=None,
+        description="requests and sockets at once of one address, where no keys are asked for; "
+        "none: any",
+    )
+    proxies: Names = Field(
+        default=("127.0.0.1", "::1"),
+        description="addresses and networks of proxies whose X-Forwarded-For is believed",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        description="seconds from the word to stop, after which /ready says no, to its taking hold",
+    )
+    stop_seconds: float = Field(
+        default=15.0,
+        ge=1,
+        le=3600,
+        description="seconds after that in which streams and files may come to their end",
+    )
     skynet_audio: bool = Field(
         default=False, description="send each final's sound back to Skynet's clients, as `audio`"
     )
@@ -231,6 +202,25 @@ class StoreSettings(Group):
     )
 
 
+class WebhookSettings(Group):
+    """Where finals are posted."""
+
+    url: MaybeText = Field(
+        default=None, description="address that each final of a stream is posted to; none: nowhere"
+    )
+    secret: MaybeSecret = Field(
+        default=None,
+        description="whsec_…, with which posts are signed; two, with a space between, sign both",
+    )
+    timeout: float = Field(default=15.0, gt=0, le=60, description="seconds for an answer")
+    max_age: float = Field(
+        default=86_400.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds after which a final is not tried again; at most store.keep",
+    )
+
+
 class AuthSettings(Group):
     """Who may ask."""
 
@@ -251,6 +241,10 @@ class AuthSettings(Group):
     concurrent: Count = Field(
         default=None,
         description="requests and sockets at once, for each key that has no limit; none: any",
+    )
+    minutes_per_day: Count = Field(
+        default=None,
+        description="minutes of sound in a day (UTC), for each key that has no limit; none: any",
     )
     jwt_folder: MaybeFolder = Field(
         default=None, description="folder of public keys, {sha256hex(kid)}.pem or {kid}.pem"
@@ -273,10 +267,13 @@ class AuthSettings(Group):
     )
     jwt_scopes: Scopes = Field(
         default=(Scope.FILES, Scope.STREAMS, Scope.MODELS),
-        description="what tokens are good for: files, streams, models, sessions",
+        description="what tokens are good for: files, streams, models, sessions, admin",
     )
     jwt_meeting_claim: MaybeText = Field(
         default=None, description="claim with the only meeting to join, as room; none: any"
+    )
+    jwt_minutes_claim: MaybeText = Field(
+        default=None, description="claim with the minutes of sound a day that its sub has"
     )
     jwt_speaker_claim: MaybeText = Field(
         default=None, description="claim with the only speaker to be, as context.user.id; none: any"

@@ -19,13 +19,14 @@ from sotto.app.setting_groups import (
     AuthSettings,
     DecodeSettings,
     EngineSettings,
-    Group,
     ModelSettings,
     PortSettings,
     ServerSettings,
     StoreSettings,
     VadSettings,
+    WebhookSettings,
 )
+from sotto.app.setting_observing import LogSettings, TraceSettings
 from sotto.app.setting_sources import (
     DELIMITER,
     PREFIX,
@@ -36,6 +37,7 @@ from sotto.app.setting_sources import (
     from_file,
     from_flags,
 )
+from sotto.app.setting_types import Group
 from sotto.errors import BadOption
 
 
@@ -53,7 +55,10 @@ class Settings(BaseSettings):
     vad: VadSettings = VadSettings()
     decode: DecodeSettings = DecodeSettings()
     store: StoreSettings = Field(default_factory=StoreSettings)
+    webhook: WebhookSettings = WebhookSettings()
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    log: LogSettings = LogSettings()
+    trace: TraceSettings = TraceSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fastapi import FastAPI, WebSocket
@@ -14,6 +14,7 @@ from sotto import errors
 from sotto.app.codes import CLOSE, error_response, nearest
 from sotto.app.ending import in_time, to_the_end
 from sotto.app.setting_groups import ServerSettings
+from sotto.runtime.about import telling_of
 from sotto.runtime.access import Access, Scope
 from sotto.runtime.service import Service
 from sotto.transports.dialect import SocketDialect
@@ -43,24 +44,34 @@ class Doorway:
             socket,
             send_timeout=self.settings.send_timeout,
             max_message=self.settings.max_message_bytes,
+            idle_timeout=self.settings.idle_timeout,
         )
         serving = self._serve(socket, peer, dialect)
         end = partial(_end, socket, peer, dialect)
-        await to_the_end(serving, dialect.name, self.service.metrics, end)
+        request = telling_of(
+            dialect=dialect.name, traceparent=socket.headers.get("traceparent", "")
+        )
+        with self.service.closing.socket(peer), request:
+            await to_the_end(serving, dialect.name, self.service.metrics, end)
 
     async def _serve(self, socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
         await self._let_in(socket, peer, dialect)
-        with self.access.enter(peer.caller, Scope.STREAMS):
+        known = telling_of(owner=peer.caller.owner)
+        with self.access.enter(peer.caller, Scope.STREAMS), known:
             await _accept(socket, peer, dialect)
             await dialect.serve(peer, self.service)
         await _close(socket, 1000)
 
     async def _let_in(self, socket: WebSocket, peer: Peer, dialect: SocketDialect) -> None:
+        if self.service.draining:
+            raise errors.Draining("the server is about to stop: try again in a moment")
         origin = socket.headers.get("origin")
         allowed = self.settings.socket_origins
         if origin is not None and "*" not in allowed and origin not in allowed:
             raise errors.Forbidden(f"expected a page of {', '.join(allowed)}, got {origin[:200]}")
-        peer.caller = await self.access.admit(dialect.token(peer), Scope.STREAMS)
+        caller = await self.access.admit(dialect.token(peer), Scope.STREAMS)
+        address = "" if socket.client is None else socket.client.host
+        peer.caller = replace(caller, address=address)
         dialect.check(peer)
 
 

@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sotto import errors
 from sotto.app.ending import in_time, to_the_end
@@ -21,8 +21,8 @@ from sotto.transports.wyoming.dialect import NAME, WyomingDialect
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 10
-"""How long connections may take to end once the server is told to stop."""
+STOP_SECONDS = 2
+"""How long connections that were told to end may take for it."""
 
 
 def open_port(settings: Settings) -> socket.socket | None:
@@ -84,11 +84,15 @@ class _Harbor:
             self.settings.config_timeout, max_payload=self.settings.max_message_bytes
         )
 
+        address = writer.get_extra_info("peername", ("",))[0]
+
         async def end(error: errors.SottoError) -> None:
             await in_time(peer.send(dialect.last_words(error)))
 
         try:
-            await to_the_end(self._serve(peer, dialect), NAME, self.service.metrics, end)
+            with self.service.closing.socket(peer):
+                serving = self._serve(peer, dialect, address)
+                await to_the_end(serving, NAME, self.service.metrics, end)
         finally:
             await peer.close()
             del self.connections[peer]
@@ -103,11 +107,14 @@ class _Harbor:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _serve(self, peer: TcpPeer, dialect: WyomingDialect) -> None:
+    async def _serve(self, peer: TcpPeer, dialect: WyomingDialect, address: str) -> None:
         if len(self.connections) > self.settings.max_sessions:
             raise errors.Overloaded(
                 f"expected at most {self.settings.max_sessions} connections, got one more"
             )
-        peer.caller = await self.access.admit(None, Scope.STREAMS)
+        if self.service.draining:
+            raise errors.Draining("the server is about to stop: try again in a moment")
+        caller = await self.access.admit(None, Scope.STREAMS)
+        peer.caller = replace(caller, address=address)
         with self.access.enter(peer.caller, Scope.STREAMS):
             await dialect.serve(peer, self.service)

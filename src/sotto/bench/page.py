@@ -32,6 +32,7 @@ def page(runs: Runs, missing: Sequence[str]) -> str:
         "files": _table(FILES, of_kind(runs, "files")),
         "idle": _table(IDLE, of_kind(runs, "idle")),
         "soak": _table(SOAK, of_kind(runs, "soak")),
+        "chaos": _table(CHAOS, of_kind(runs, "chaos")),
         "missing": _list(missing) if missing else "Nothing.",
     }
     return Template(PROSE.read_text(encoding="utf-8")).substitute(parts)
@@ -94,6 +95,19 @@ def _cells(columns: Mapping[str, Column], of: Json) -> list[str]:
 
 def _list(sentences: Sequence[str] | Mapping[str, None]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences) or ABSENT
+
+
+def _broken(of: Json) -> str:
+    return ", ".join(f"{what} {number}" for what, number in of["broken"].items()) or NOTHING
+
+
+def _three(where: str) -> Column:
+    """Words lost, doubled, changed."""
+
+    def cell(of: Json) -> str:
+        return ", ".join(str(of[where][kind]) for kind in ("lost", "doubled", "changed"))
+
+    return cell
 
 
 def _number(value: Any, digits: int, scale: float = 1.0) -> str:
@@ -173,4 +187,17 @@ SOAK: Mapping[str, Column] = {
     "words": _at(0, "told", "words"),
     "changed": _at(0, "told", "taken_back"),
     "without a final": _at(0, "told", "lost"),
+}
+CHAOS: Mapping[str, Column] = {
+    "streams": _at(0, "options", "streams"),
+    "hours of sound": _at(2, "hours"),
+    "broken": _broken,
+    "words": _at(0, "words"),
+    "lost, doubled, changed": _three("told"),
+    "stored otherwise": _three("stored"),
+    "promises broken": _at(0, "faults"),
+    "reset, s until it listens: p50": _at(2, "recovery", "reset", "p50"),
+    "p95": _at(2, "recovery", "reset", "p95"),
+    "SIGKILL, s: p50": _at(2, "recovery", "SIGKILL", "p50"),
+    "at most": _at(2, "recovery", "SIGKILL", "most"),
 }

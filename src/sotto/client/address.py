@@ -24,15 +24,21 @@ class Address:
     path: str
     """Without a slash at its end."""
     secure: bool
+    query: str = field(default="", repr=False)
+    """What the server is told in its address, which may be a key: no sentence repeats it."""
     api_key: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     """None: the system's own certificates."""
 
     @property
     def stream(self) -> str:
-        """Of the WebSocket."""
+        """Of the WebSocket, for people."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'wss' if self.secure else 'ws'}://{host}:{self.port}{self.path}{STREAM}"
+
+    def asked(self, url: str) -> str:
+        """An address or a path below this server's, as it is connected to."""
+        return f"{url}?{self.query}" if self.query else url
 
     @property
     def headers(self) -> dict[str, str]:
@@ -48,7 +54,7 @@ class Address:
 def parse_address(
     url: str, api_key: str | None = None, tls: ssl.SSLContext | None = None
 ) -> Address:
-    """From what people write: `host:8000`, `http://host`, `wss://host/sotto/stream`.
+    """From what people write: `host:8000`, `http://host`, `wss://host/sotto/stream?token=…`.
 
     Raises BadOption, which never shows the key.
     """
@@ -59,8 +65,9 @@ def parse_address(
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
-    if not host or port == 0 or parts.scheme not in _SECURE or parts.query or parts.username:
+    if not host or port == 0 or parts.scheme not in _SECURE or parts.username:
         raise BadOption("url", "expected an address such as ws://localhost:8000, got another")
     secure = _SECURE[parts.scheme]
     path = parts.path.rstrip("/").removesuffix(STREAM)
-    return Address(host, port or (443 if secure else 80), path, secure, api_key, tls)
+    port = port or (443 if secure else 80)
+    return Address(host, port, path, secure, parts.query, api_key, tls)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Self
 
 from sotto.client.address import Address
-from sotto.client.events import Event
+from sotto.client.events import Event, Ready
 from sotto.client.inbox import MOST_UNREAD, READ_SECONDS, Inbox
 from sotto.client.line import Line
 from sotto.client.patience import Patience
 from sotto.client.progress import Progress
 from sotto.client.run import Run
 from sotto.client.sound import Encoder, Sound
-from sotto.client.wire import StreamOptions, config, pcm_format
+from sotto.client.wire import Place, StreamOptions, config, config_at, pcm_format
 from sotto.errors import Gone, ProtocolViolation
 
 
@@ -33,7 +33,11 @@ class AsyncStream:
         self._progress = Progress(pcm)
         self._encoder = Encoder(pcm, self._progress.piece_bytes)
         self._inbox = Inbox(MOST_UNREAD, READ_SECONDS)
-        self._run = Run(lambda: Line.open(address, first), self._progress, self._inbox, patience)
+
+        def dial(place: Place) -> Awaitable[tuple[Line, Ready]]:
+            return Line.open(address, config_at(first, place))
+
+        self._run = Run(dial, self._progress, self._inbox, patience)
         self._line: Line | None = None
         self._task: asyncio.Task[None] | None = None
 

@@ -40,7 +40,7 @@ class Ready:
     """A stream listens: the first one, and one after each lost connection."""
 
     session: str
-    """The server's name for it."""
+    """The server's name for all that the run says, however often the connection is lost."""
     model: str
     task: str
     encoding: str
@@ -49,6 +49,10 @@ class Ready:
     """The server's."""
     language: str | None = None
     """None: it is detected."""
+    at: Seconds = 0.0
+    """What was said before is stored; from here on the stream hears."""
+    utterance: Number = 0
+    """The number of the first utterance that it hears."""
 
 
 @dataclass(frozen=True)

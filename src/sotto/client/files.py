@@ -97,7 +97,7 @@ class Upload:
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Transfer-Encoding": "chunked",
         }
-        path = self._address.path + self._path
+        path = self._address.asked(self._address.path + self._path)
         try:
             body = _body(boundary, self._fields, file)
             connection.request("POST", path, body=body, headers=headers, encode_chunked=True)

@@ -117,7 +117,7 @@ class Line:
 async def _connect(address: Address) -> ClientConnection:
     try:
         return await _Connect(
-            address.stream,
+            address.asked(address.stream),
             additional_headers=address.headers,
             ssl=address.context,
             compression=None,  # sound hardly shrinks

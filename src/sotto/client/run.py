@@ -13,11 +13,15 @@ from sotto.client.inbox import Inbox
 from sotto.client.line import Line
 from sotto.client.patience import Patience, Tries
 from sotto.client.progress import Progress
+from sotto.client.wire import Place
 from sotto.errors import Gone, SottoError
 
-Dial: TypeAlias = Callable[[], Awaitable[tuple[Line, Ready]]]
-"""Opens another stream of the same kind. Raises SottoError."""
+Dial: TypeAlias = Callable[[Place], Awaitable[tuple[Line, Ready]]]
+"""Opens another stream of the same kind, at a place. Raises SottoError."""
 
+PAUSE_SECONDS = 2.0
+"""Without sound of the program, after which the open utterance is ended. The server could not know
+whether the program pauses or the line: so it does not end it by itself."""
 PULSE_SECONDS = 5.0
 """Between two looks whether the server is still there, where nothing is sent."""
 
@@ -40,12 +44,12 @@ class Run:
         """The first stream. Raises what is said against it, after as many tries as asked for."""
         for tried in range(self._patience.opening):
             try:
-                return await self._dial()
+                return await self._dial(self._progress.place)
             except SottoError as error:
                 if not error.retryable:
                     raise
                 await asyncio.sleep(self._patience.wait(tried, error.retry_after))
-        return await self._dial()
+        return await self._dial(self._progress.place)
 
     async def run(self, line: Line, ready: Ready) -> None:
         """All of it. What ends it is told to the inbox, whatever it is."""
@@ -80,7 +84,7 @@ class Run:
             await self._inbox.put(Reconnecting(wait, error))
             await asyncio.sleep(wait)
             try:
-                return await self._dial()
+                return await self._dial(self._progress.place)
             except SottoError as refused:
                 error, lasted = refused, 0.0
 
@@ -89,6 +93,7 @@ class Run:
         helpers = [asyncio.create_task(self._send(line)), asyncio.create_task(self._pulse(line))]
         try:
             for event in first:
+                self._progress.receive(event)
                 await self._inbox.put(event)
             await self._hear(line)
         finally:
@@ -102,7 +107,8 @@ class Run:
 
     async def _hear(self, line: Line) -> None:
         while True:
-            event = self._progress.receive(await line.receive())
+            event = await line.receive()
+            self._progress.receive(event)
             self.changes.tell()
             if isinstance(event, Final):
                 self._tries.progress()
@@ -111,7 +117,7 @@ class Run:
                 return
 
     async def _send(self, line: Line) -> None:
-        progress = self._progress
+        progress, spoke = self._progress, False
         while True:
             await self.changes.until(lambda: progress.may_send)
             piece = progress.take()
@@ -119,13 +125,25 @@ class Run:
                 if self.ended:
                     await line.finish()
                     return
-                await self.changes.until(lambda: self.ended or progress.has_waiting)
+                if not await self._more(PAUSE_SECONDS if spoke else None):
+                    progress.mark()
             elif piece.data:
+                spoke = True
                 await line.send(piece.data)
                 if progress.is_unread:
                     self.changes.tell()
             else:
+                spoke = False
                 await line.flush()
+
+    async def _more(self, seconds: float | None) -> bool:
+        """Whether within that time there is something to send, or nothing ever will be."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changes.until(lambda: self.ended or self._progress.has_waiting)
+        except TimeoutError:
+            return False
+        return True
 
     async def _pulse(self, line: Line) -> None:
         """Learn how far the server has read, and notice where it is not there any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from pydantic import TypeAdapter, ValidationError
@@ -75,6 +76,20 @@ class StreamOptions(TypedDict, total=False):
     """1 to 20."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """From where on a stream is to hear."""
+
+    session: str | None
+    """The server's name for what it carries on; None: nothing."""
+    at: float
+    """Seconds on the session's clock at which the sound begins that is sent."""
+    received: int
+    """Utterances whose finals came."""
+    heard: float = 0.0
+    """Seconds up to which all is told and stored; the sound before it is for the detector alone."""
+
+
 def pcm_format(options: StreamOptions) -> PcmFormat:
     """How the sound of a stream lies. Raises BadOption."""
     encoding = options.get("encoding", Encoding.PCM_S16LE)
@@ -87,7 +102,7 @@ def pcm_format(options: StreamOptions) -> PcmFormat:
 
 
 def config(options: StreamOptions, pcm: PcmFormat) -> str:
-    """The first message of every stream of a run. Raises BadOption."""
+    """The first message of a run's streams, but for their place. Raises BadOption."""
     unknown = options.keys() - StreamOptions.__annotations__.keys()
     if unknown:
         known = ", ".join(StreamOptions.__annotations__)
@@ -97,6 +112,14 @@ def config(options: StreamOptions, pcm: PcmFormat) -> str:
         return json.dumps({**options, **sound}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise BadOption("options", f"expected values that JSON has: {error}") from error
+
+
+def config_at(config: str, place: Place) -> str:
+    """The same for the stream that begins at a place."""
+    carried: dict[str, Any] = {}
+    if place.session is not None:
+        carried = {"session": place.session, "at": place.at, "heard": place.heard}
+    return json.dumps({**json.loads(config), **carried, "received": place.received})
 
 
 def parse(message: str | bytes, address: str) -> Event | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from sotto.errors import BadOption
@@ -15,6 +16,8 @@ MAX_TEXT = 256
 MAX_SEGMENTS = 100_000
 """Finals of one session that are read at once: the newest."""
 MAX_CURSOR = 2**63 - 1
+USED_DAYS = 40
+"""Days before today of which it is known how much sound was used."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Record:
     words: int
     segments: int
     """Finals with words."""
+    stream: int
+    """Streams that began in it: 1 while its first is heard; 0 where none did, see `append`."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +116,13 @@ class TranscriptStore(Protocol):
         """
         ...
 
-    async def append(self, session: str, segment: Segment) -> None:
+    async def append(self, session: str, segment: Segment, *, stream: int | None = None) -> None:
         """Keep one final; it is kept when this comes back, whatever ends the process then.
 
         Keeping the same segment id twice keeps the first. A session that was deleted since it
-        began, or never did, begins with it.
+        began, or never did, begins with it. `stream` is the number that the record had when the
+        stream began: where a newer one has begun since, also on another server, nothing is kept.
+        Raises Superseded then; never for None.
         """
         ...
 
@@ -140,5 +147,24 @@ class TranscriptStore(Protocol):
         ...
 
     async def expire(self, before: float) -> int:
-        """Forget all sessions last heard before a time, in seconds since 1970; how many."""
+        """Forget all sessions last heard before a time, in seconds since 1970; how many.
+
+        What was used more than `USED_DAYS` days ago is forgotten too, by the store's own clock.
+        """
         ...
+
+    async def spend(self, owner: str, day: str, frames: int) -> int:
+        """Add frames of sound to what an owner used on a day; gives that day's total.
+
+        The day is ISO's, as 2026-11-22; 0 frames read the total. Raises ValueError for a day that
+        is none, and for frames below 0.
+        """
+        ...
+
+
+def check_spent(day: str, frames: int) -> None:
+    """Raises ValueError where `spend` must."""
+    if date.fromisoformat(day).isoformat() != day:
+        raise ValueError(f"expected a day as 2026-11-22, got {day!r}")
+    if frames < 0:
+        raise ValueError(f"expected 0 frames or more, got {frames}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from sotto.clock import Clock
-from sotto.errors import Forbidden
+from sotto.errors import Forbidden, RateLimited
 
 SECRET_PREFIX = "ek_"
 """With which the tokens begin that a server makes up for a while; OpenAI's do."""
@@ -27,6 +29,12 @@ class Scope(StrEnum):
     """See which models there are."""
     SESSIONS = "sessions"
     """Read, find and delete what was said in one's own streams."""
+    ADMIN = "admin"
+    """See what the server does, load and unload models, end anybody's streams."""
+
+
+USUAL = frozenset(Scope) - {Scope.ADMIN}
+"""What a key is good for that was made without scopes. Who may end others' streams is named so."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Allowance:
     """Requests made and sockets opened in any minute."""
     concurrent: int | None = None
     """Requests and sockets at once."""
+    minutes: int | None = None
+    """Of sound that is heard in a day, by UTC."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Caller:
     """The only meeting that this caller may join; None: any."""
     speaker: str | None = None
     """The only speaker that this caller may be; None: any."""
-    scopes: frozenset[Scope] = frozenset(Scope)
+    scopes: frozenset[Scope] = USUAL
     allowance: Allowance = Allowance()
     until: float | None = None
     """Seconds since 1970 at which its token expires; None: it does not."""
@@ -57,6 +67,15 @@ class Caller:
     """Which of the credentials' keys it is, where one can be taken back; see `Credentials`."""
     anonymous: bool = False
     """Whether nobody asked who it is."""
+    subject: str | None = None
+    """Whom its token was made for, where each of them has minutes of their own."""
+    address: str = ""
+    """Of its machine, as far as is known."""
+
+    @property
+    def account(self) -> str:
+        """On which its minutes are counted."""
+        return self.name if self.subject is None else f"{self.name}:{self.subject}"
 
     @property
     def owner(self) -> str | None:
@@ -122,19 +141,62 @@ class Open:
     """Lets in everyone."""
 
     clock: Clock
+    per_address: int | None = field(default=None, kw_only=True)
+    """Requests and sockets at once of one address, or of one network of IPv6; None: any."""
+    _open: Counter[str] = field(default_factory=Counter, init=False, repr=False, compare=False)
+    """Network → what it has under way."""
 
     async def admit(self, token: str | None, scope: Scope) -> Caller:
         """Anyone, whatever the token."""
-        return Caller(anonymous=True)
+        return Caller(anonymous=True, scopes=frozenset(Scope))
 
     @contextmanager
     def enter(self, caller: Caller, scope: Scope) -> Iterator[None]:
-        """As many as come."""
-        yield
+        """As many as come, unless too many come from one address. Raises RateLimited then."""
+        network = network_of(caller.address)
+        if self.per_address is not None and self._open[network] >= self.per_address:
+            raise RateLimited(
+                f"expected at most {self.per_address} requests and sockets at once from one "
+                "address, got one more"
+            )
+        self._open[network] += 1
+        try:
+            yield
+        finally:
+            self._open[network] -= 1
+            if not self._open[network]:
+                del self._open[network]
 
     def issue(self, caller: Caller, seconds: int) -> Secret:
         """A token that is as good as none."""
         return Secret(made_up(), round(self.clock.wall()) + seconds)
+
+
+@dataclass(frozen=True)
+class OpenButAdmin(Open):
+    """Lets in everyone, wherever they are; but who would run the server needs a key."""
+
+    keys: Callable[[], Access]
+    """Called when somebody asks: without that, no keys have to be readable."""
+
+    async def admit(self, token: str | None, scope: Scope) -> Caller:
+        """Raises Unauthorized, Forbidden and KeysUnavailable for `admin` alone."""
+        if scope is Scope.ADMIN:
+            return await self.keys().admit(token, scope)
+        return Caller(anonymous=True)
+
+
+def network_of(address: str) -> str:
+    """What one machine cannot have many of: an IPv4 address, or the /64 of an IPv6 one."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def made_up() -> str:

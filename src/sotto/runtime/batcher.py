@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from sotto.errors import EngineFailed, SottoError
 from sotto.interfaces.engine import DecodeJob, Engine, Hypothesis, Traits
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.schedule import Schedule, Waiting
+from sotto.runtime.tracing import BatchRun, BatchTrace, Mark, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,10 @@ class Ticket:
     """Raises what the engine raised; cancelled where the job was withdrawn."""
     since: float
     """Clock time of handing in."""
+    mark: Mark = None
+    """Of the job in its own trace; whoever handed it in sets it before anything else runs."""
+    run: BatchRun | None = None
+    """The last batch in which it ran; None while it has not."""
     place: Waiting[Ticket] | None = field(default=None, repr=False)
 
 
@@ -57,13 +63,20 @@ class Batcher:
     """Runs one engine in a thread of its own."""
 
     def __init__(
-        self, name: str, engine: Engine, schedule: Schedule[Ticket], clock: Clock, metrics: Metrics
+        self,
+        name: str,
+        engine: Engine,
+        schedule: Schedule[Ticket],
+        clock: Clock,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
         self._name = name
         self._engine = engine
         self._schedule = schedule
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing or Tracing()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"engine-{name}")
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -78,7 +91,9 @@ class Batcher:
     def submit(self, job: DecodeJob) -> Ticket:
         """Hand in a job. Raises Overloaded where the queue is full."""
         if self._loop is None:
-            self._loop = asyncio.get_running_loop().create_task(self._run())
+            # A context of its own: what it logs is not of the stream that came first.
+            running = asyncio.get_running_loop().create_task(self._run(), context=Context())
+            self._loop = running
         ticket = Ticket(asyncio.get_running_loop().create_future(), self._clock.monotonic())
         ticket.place = self._schedule.put(job, ticket)
         self._note()
@@ -132,20 +147,33 @@ class Batcher:
             labels = (self._name, waiting.job.priority.name.lower())
             self._metrics.queue_seconds.labels(*labels).observe(waited)
         self._metrics.batch_size.labels(self._name).observe(len(batch))
+        marks = [(waiting.job, waiting.owner.mark) for waiting in batch]
+        trace = self._tracing.batch(self._name, marks)
         try:
             heard = await self._call([waiting.job for waiting in batch])
         except SottoError as error:
+            self._note_run(batch, started, trace, error=error.code)
             await self._fail(batch, error)
         except Exception as error:  # the thread must live on, whatever the engine does
             log.exception("the engine %s broke on a batch of %d", self._name, len(batch))
+            self._note_run(batch, started, trace, error=EngineFailed.code)
             await self._fail(batch, EngineFailed(f"the engine broke: {type(error).__name__}"))
         else:
+            self._note_run(batch, started, trace)
             for waiting, hypothesis in zip(batch, heard, strict=True):
                 self._count(waiting.job, "done")
                 if not waiting.owner.result.done():
                     waiting.owner.result.set_result(hypothesis)
         took = self._clock.monotonic() - started
         self._metrics.decode_seconds.labels(self._name).observe(took)
+
+    def _note_run(
+        self, batch: list[Waiting[Ticket]], began: float, trace: BatchTrace, *, error: str = ""
+    ) -> None:
+        trace.end(error=error)
+        run = BatchRun(began, self._clock.monotonic(), len(batch), trace.mark)
+        for waiting in batch:
+            waiting.owner.run = run
 
     async def _call(self, jobs: list[DecodeJob]) -> list[Hypothesis]:
         loop = asyncio.get_running_loop()

@@ -96,7 +96,7 @@ def length_of(file: BinaryIO) -> float | None:
     if not file.seekable():
         return None
     try:
-        with av.open(file, "r", options=_OPTIONS) as container:
+        with av.open(file, "r", options=_OPTIONS, metadata_errors="replace") as container:
             duration = container.duration
     except av.FFmpegError:
         return None

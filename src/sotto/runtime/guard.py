@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from sotto.clock import Clock
 from sotto.errors import Forbidden, RateLimited, Unauthorized
 from sotto.runtime.access import SECRET_PREFIX, Caller, Credentials, Scope, Secret, made_up
+from sotto.runtime.quota import Quotas
 
 MAX_TOKEN = 8_192
 """Characters; a signed token of a large meeting server has about 1,500."""
@@ -20,6 +21,8 @@ MAX_SECRETS_EACH = 1_000
 MAX_SECRET_SECONDS = 7_200
 """OpenAI's limit."""
 MINUTE = 60.0
+HEARING = frozenset({Scope.FILES, Scope.STREAMS})
+"""For what minutes are used."""
 BUSY = 1.0
 """Seconds after which a caller with too much under way may ask again."""
 
@@ -27,30 +30,43 @@ BUSY = 1.0
 class Guarded:
     """Lets in whom one of the credentials knows."""
 
-    def __init__(self, credentials: Sequence[Credentials], clock: Clock) -> None:
+    def __init__(
+        self, credentials: Sequence[Credentials], clock: Clock, quotas: Quotas | None = None
+    ) -> None:
+        """`quotas`: who has used how many minutes; None: nobody's are counted."""
         self._credentials = tuple(credentials)
         self._clock = clock
+        self._quotas = quotas
         self._usage: dict[str, _Usage] = {}
         self._secrets = _Secrets(clock)
 
     async def admit(self, token: str | None, scope: Scope) -> Caller:
-        """Who holds the token. Raises Unauthorized, Forbidden, KeysUnavailable."""
+        """Who holds the token.
+
+        Raises Unauthorized, Forbidden, KeysUnavailable; RateLimited where its minutes are used up.
+        """
         caller = await self._caller(token)
         if scope not in caller.scopes:
             theirs = ", ".join(sorted(caller.scopes)) or "nothing"
             raise Forbidden(f"expected a key for {scope}, got one for {theirs}")
+        if self._quotas is not None and scope in HEARING:
+            await self._quotas.check(caller)
         return caller
 
     @contextmanager
     def enter(self, caller: Caller, scope: Scope) -> Iterator[None]:
-        """For as long as a request or socket lasts. Raises RateLimited."""
+        """For as long as a request or socket lasts; what is heard in it counts for the caller.
+
+        Raises RateLimited.
+        """
         now = self._clock.monotonic()
         if caller.name not in self._usage:
             self._usage = {name: of for name, of in self._usage.items() if not of.is_idle(now)}
         usage = self._usage.setdefault(caller.name, _Usage())
         usage.begin(caller, now)
         try:
-            yield
+            with nullcontext() if self._quotas is None else self._quotas.counting(caller):
+                yield
         finally:
             usage.open -= 1
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import SAMPLE_RATE, WINDOW_FRAMES, Samples
-from sotto.errors import CallerError, TooLarge
+from sotto.errors import CallerError, Gone, Superseded, TooLarge
 from sotto.runtime.door import WayIn
 from sotto.runtime.ear import Ear
 from sotto.runtime.front_end import FrontEnd
@@ -20,11 +20,17 @@ Message: TypeAlias = bytes | Flush
 
 
 async def hear_stream(
-    messages: AsyncIterator[Message], door: WayIn, front_end: FrontEnd, *, idle: float
+    messages: AsyncIterator[Message],
+    door: WayIn,
+    front_end: FrontEnd,
+    *,
+    idle: float,
+    comes_back: bool = False,
 ) -> AsyncIterator[Heard]:
     """What a client sends, as chunks; a Flush where nothing comes for `idle` seconds.
 
-    Where the messages end in a CallerError, what came before it is heard first.
+    Where the messages end in a CallerError, what came before it is heard first. Of a client that
+    `comes_back` after a cut, not what waits at the door for the frames behind it.
     """
     failure: CallerError | None = None
     try:
@@ -38,7 +44,8 @@ async def hear_stream(
                 yield piece
     except CallerError as error:
         failure = error
-    yield await asyncio.to_thread(door.finish)
+    if not (comes_back and isinstance(failure, Gone | Superseded)):
+        yield await asyncio.to_thread(door.finish)
     if failure := failure or door.fault:
         raise failure
 

@@ -50,9 +50,13 @@ class MelDoor:
     that nobody heard would be an edge.
     """
 
-    def __init__(self, n_mels: int, judge: Callable[[int], Judge] = EdgeStream) -> None:
-        """`judge`: makes one for so many bands; it is asked for each run."""
+    def __init__(
+        self, n_mels: int, judge: Callable[[int], Judge] = EdgeStream, *, origin: int = 0
+    ) -> None:
+        """`judge`: makes one for so many bands; it is asked for each run. `origin`: the frame of
+        the clients' clock that is the first here."""
         self._n_mels = n_mels
+        self._origin = origin
         self._new_judge = judge
         self._judge = judge(n_mels)
         self._at = 0
@@ -73,7 +77,7 @@ class MelDoor:
             raise BadAudio(
                 f"expected images of {self._n_mels} bands, as `ready` says, got one of {bands}"
             )
-        left_out = gap(image.position, self._due)
+        left_out = gap(image.position, self._origin + self._due)
         before = [self._left_out(left_out)] if left_out else []
         return MelChunk.join([*before, self._seen(image)])
 

@@ -6,6 +6,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from sotto.runtime.model_slot import ModelState
+
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -47,7 +49,26 @@ class Metrics:
             "Jobs by what became of them: done, withdrawn, failed.",
             ["model", "priority", "outcome"],
         )
+        self.models = gauge(
+            "sotto_models", "1 for the state in which a model is, 0 for others.", ["model", "state"]
+        )
         self.errors = counter("sotto_errors", "Errors told to clients.", ["code"])
+        self.webhook_posts = counter(
+            "sotto_webhook_posts",
+            "Finals posted, by what became of it: delivered, failed, gone, expired.",
+            ["outcome"],
+        )
+        for outcome in ("delivered", "failed", "gone", "expired"):
+            self.webhook_posts.labels(outcome)
+        self.webhook_outbox = gauge("sotto_webhook_outbox", "Finals that are still to be posted.")
+        self.unkept = counter(
+            "sotto_finals_not_stored", "Finals told that the store could not keep."
+        )
+
+    def model_is(self, name: str, state: ModelState) -> None:
+        """Note where a model stands."""
+        for each in ModelState:
+            self.models.labels(name, each.value).set(each is state)
 
     def render(self) -> bytes:
         """All figures in Prometheus' text form."""

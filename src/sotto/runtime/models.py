@@ -5,14 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from sotto.clock import Clock
 from sotto.errors import Draining, ModelNotReady, ModelUnavailable, UnknownModel
-from sotto.interfaces.engine import Traits
 from sotto.runtime.background import LOAD_ERRORS, in_daemon_thread
+from sotto.runtime.model_slot import (
+    FIRST_RETRY,
+    LAST_RETRY,
+    LoadedModel,
+    M,
+    ModelSpec,
+    ModelState,
+    ModelStatus,
+    Slot,
+    Tell,
+)
+
+__all__ = [
+    "AUTO",
+    "FIRST_RETRY",
+    "LAST_RETRY",
+    "LoadedModel",
+    "ModelPool",
+    "ModelSpec",
+    "ModelState",
+    "ModelStatus",
+]
 
 AUTO = "auto"
 """The name of the largest model that is ready."""
@@ -20,111 +39,10 @@ AUTO = "auto"
 _MEAN_DEFAULT = ("", "default", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 """OpenAI's own names are what its clients send where nobody chose a model."""
 
-FIRST_RETRY, LAST_RETRY = 15.0, 600.0
-"""Seconds before a failed load may be tried again; doubled with each failure up to the last."""
-
 _SWEEPS_PER_IDLE_TIME = 4
 
-
-class LoadedModel(Protocol):
-    """What a load gives."""
-
-    @property
-    def traits(self) -> Traits:
-        """What the checkpoint is."""
-        ...
-
-    def close(self) -> None:
-        """Free the memory."""
-        ...
-
-
-M = TypeVar("M", bound=LoadedModel)
-
-
-class ModelState(StrEnum):
-    """Where a model stands."""
-
-    UNLOADED = "unloaded"
-    LOADING = "loading"
-    READY = "ready"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """A model that was configured."""
-
-    name: str
-    size: int
-    """Any measure that puts models in order, as parameters or bytes."""
-    aliases: tuple[str, ...] = ()
-    """Other names that find it."""
-
-
-@dataclass(frozen=True)
-class ModelStatus:
-    """What can be said of a model at one moment."""
-
-    name: str
-    state: ModelState
-    traits: Traits | None
-    """None until it was loaded once."""
-    error: str | None
-    """Why the last load failed."""
-    seconds_to_load: float | None
-    """Of the last load that succeeded."""
-    in_use: int
-    """How many hold it now."""
-
-
-class _Slot(Generic[M]):
-    """One model and all that changes about it."""
-
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
-        self.state = ModelState.UNLOADED
-        self.model: M | None = None
-        self.traits: Traits | None = None
-        self.error: str | None = None
-        self.seconds_to_load: float | None = None
-        self.in_use = 0
-        self.unused_since = 0.0
-        self.failures = 0
-        self.retry_at = 0.0
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def comes_back(self) -> bool:
-        """Whether it is being loaded and is known to load."""
-        return self.state is ModelState.LOADING and self.seconds_to_load is not None
-
-    def ready(self, model: M, now: float, took: float) -> None:
-        self.state, self.model, self.traits = ModelState.READY, model, model.traits
-        self.error, self.failures = None, 0
-        self.seconds_to_load, self.unused_since = took, now
-
-    def failed(self, error: Exception, now: float) -> None:
-        self.state = ModelState.FAILED
-        self.error = str(error) or type(error).__name__
-        self.retry_at = now + min(FIRST_RETRY * 2**self.failures, LAST_RETRY)
-        self.failures += 1
-
-    def unload(self) -> None:
-        model, self.model = self.model, None
-        self.state = ModelState.UNLOADED
-        if model is not None:
-            model.close()
-
-    def status(self) -> ModelStatus:
-        return ModelStatus(
-            name=self.spec.name,
-            state=self.state,
-            traits=self.traits,
-            error=self.error,
-            seconds_to_load=self.seconds_to_load,
-            in_use=self.in_use,
-        )
+HELD = 600.0
+"""Seconds for which an unload waits for those who hold the model."""
 
 
 class ModelPool(Generic[M]):
@@ -146,8 +64,8 @@ class ModelPool(Generic[M]):
         `idle_unload`: seconds after which a model that nobody holds is freed; None keeps it.
         `wait`: seconds that a request for one model by name waits for its load.
         """
-        self._slots: list[_Slot[M]] = [
-            _Slot(spec) for spec in sorted(specs, key=lambda spec: spec.size)
+        self._slots: list[Slot[M]] = [
+            Slot(spec) for spec in sorted(specs, key=lambda spec: spec.size)
         ]
         self._by_name = {slot.spec.name: slot for slot in self._slots}
         aliases = {a.casefold(): slot.spec.name for slot in self._slots for a in slot.spec.aliases}
@@ -168,6 +86,12 @@ class ModelPool(Generic[M]):
             self._begin(slot)
         if self._idle_unload is not None:
             self._sweeper = asyncio.create_task(self._sweep_now_and_then(self._idle_unload))
+
+    def watch(self, tell: Tell) -> None:
+        """Have somebody told where each model stands: now, and whenever it changes."""
+        for slot in self._slots:
+            slot.tell = tell
+            tell(slot.spec.name, slot.state)
 
     def resolve(self, name: str) -> str:
         """The configured name, or `auto`, that a request's name means. Raises UnknownModel."""
@@ -195,12 +119,33 @@ class ModelPool(Generic[M]):
         else:
             slot = self._by_name[wanted]
             model = await self._ready(slot)
-        slot.in_use += 1
-        try:
+        with slot.held(self._clock):
             yield slot.spec.name, model
-        finally:
-            slot.in_use -= 1
-            slot.unused_since = self._clock.monotonic()
+
+    def load(self, name: str) -> ModelStatus:
+        """Begin to load a model by hand, also one whose last load failed a moment ago.
+
+        One that is on its way out stays. Raises UnknownModel, Draining.
+        """
+        slot = self._named(name)
+        slot.keep()
+        self._begin(slot)
+        return slot.status()
+
+    def unload(self, name: str, within: float = HELD) -> ModelStatus:
+        """Begin to take a model out of use: nobody new gets it; once nobody holds it, it is freed.
+
+        Held for longer than `within` seconds, it goes on to serve. Nothing but `load` brings back
+        one that is gone. Raises UnknownModel, Draining.
+        """
+        slot = self._named(name)
+        slot.put_away = True
+        if slot.state in (ModelState.READY, ModelState.LOADING):
+            slot.state = ModelState.DRAINING
+            slot.leaving = asyncio.create_task(self._leave(slot, within))
+        elif slot.state is ModelState.FAILED:
+            slot.unload()
+        return slot.status()
 
     def snapshot(self) -> list[ModelStatus]:
         """How the models stand now, smallest first."""
@@ -225,7 +170,8 @@ class ModelPool(Generic[M]):
     async def close(self) -> None:
         """Free every model; a load that is under way is left to end by itself and then freed."""
         self._closed = True
-        tasks = [task for task in (self._sweeper, *(slot.task for slot in self._slots)) if task]
+        of_slots = (task for slot in self._slots for task in (slot.task, slot.leaving))
+        tasks = [task for task in (self._sweeper, *of_slots) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -237,10 +183,11 @@ class ModelPool(Generic[M]):
             await asyncio.sleep(idle_unload / _SWEEPS_PER_IDLE_TIME)
             self.sweep()
 
-    async def _largest(self) -> tuple[_Slot[M], M]:
+    async def _largest(self) -> tuple[Slot[M], M]:
         """The largest model that is ready; a larger one that is not returns for the next time."""
         self._retry_failed()
-        freed = [slot for slot in self._slots if slot.state is ModelState.UNLOADED]
+        out = [slot for slot in self._slots if slot.state is ModelState.UNLOADED]
+        freed = [slot for slot in out if not slot.put_away]
         ready = [slot for slot in self._slots if slot.state is ModelState.READY]
         if freed and (not ready or freed[-1].spec.size > ready[-1].spec.size):
             self._begin(freed[-1])
@@ -252,7 +199,7 @@ class ModelPool(Generic[M]):
                 return slot, await self._ready(slot)
         if any(slot.state is ModelState.LOADING for slot in self._slots):
             raise ModelNotReady("no model is ready yet; they are being loaded")
-        reasons = "; ".join(f"{slot.spec.name}: {slot.error}" for slot in self._slots)
+        reasons = "; ".join(f"{slot.spec.name}: {slot.reason}" for slot in self._slots)
         raise ModelUnavailable(f"no model could be loaded ({reasons or 'none is configured'})")
 
     def _retry_failed(self) -> None:
@@ -261,13 +208,15 @@ class ModelPool(Generic[M]):
             if slot.state is ModelState.FAILED and now >= slot.retry_at:
                 self._begin(slot)
 
-    async def _ready(self, slot: _Slot[M]) -> M:
+    async def _ready(self, slot: Slot[M]) -> M:
         """The slot's model, loaded first where it is not."""
+        self._check_offered(slot)
         due = slot.state is ModelState.FAILED and self._clock.monotonic() >= slot.retry_at
         if due or slot.state is ModelState.UNLOADED:
             self._begin(slot)
         if slot.state is ModelState.LOADING and slot.task is not None:
             await asyncio.wait([slot.task], timeout=self._wait)
+            self._check_offered(slot)
         if slot.model is not None:
             return slot.model
         if slot.state is ModelState.FAILED:
@@ -276,14 +225,41 @@ class ModelPool(Generic[M]):
             raise Draining("the server is about to stop")
         raise ModelNotReady(f"{slot.spec.name} is not loaded yet")
 
-    def _begin(self, slot: _Slot[M]) -> None:
+    def _check_offered(self, slot: Slot[M]) -> None:
+        if slot.put_away:
+            raise ModelUnavailable(f"{slot.spec.name} cannot be had: {slot.reason}")
+
+    def _named(self, name: str) -> Slot[M]:
+        """Raises UnknownModel, also for `auto`; Draining."""
+        wanted = self.resolve(name)
+        if self._closed:
+            raise Draining("the server is about to stop")
+        if wanted == AUTO:
+            raise UnknownModel(name, [*self._by_name])
+        return self._by_name[wanted]
+
+    async def _leave(self, slot: Slot[M], within: float) -> None:
+        """Free the model once nobody holds it; a load that is under way comes to its end first."""
+        if slot.task is not None:
+            await asyncio.wait([slot.task])
+        try:
+            async with asyncio.timeout(within):
+                await slot.unused.wait()
+        except TimeoutError:
+            slot.keep(f"it was not unloaded: after {within:g} s {slot.in_use} held it still")
+        else:
+            slot.unload()
+
+    def _begin(self, slot: Slot[M]) -> None:
         """Queue a load; `slot.task` ends when the model is ready or has failed."""
         if slot.state in (ModelState.UNLOADED, ModelState.FAILED):
             slot.state = ModelState.LOADING
             slot.task = asyncio.create_task(self._load_in_turn(slot))
 
-    async def _load_in_turn(self, slot: _Slot[M]) -> None:
+    async def _load_in_turn(self, slot: Slot[M]) -> None:
         async with self._turn:
+            if slot.put_away:  # while it waited for its turn
+                return
             began = self._clock.monotonic()
             try:
                 model = await in_daemon_thread(lambda: self._load(slot.spec), _close)

@@ -124,7 +124,9 @@ class PullThread:
         self._changed.notify_all()
         self._changed.wait_for(lambda: self._hungry or self._ended)
         if self._error:
-            raise self._error
+            # A new one: what is raised holds its caller's frames, and this one is kept by a thread
+            # that the callers' reader holds. They would never be freed.
+            raise type(self._error)(self._error.message) from self._error
         return self._held.take()
 
     def _run(self) -> None:

@@ -29,6 +29,25 @@ SoundFormat: TypeAlias = PcmFormat | Container | Sniffed | MelImages
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where on its session's clock a stream goes on, as its client has it."""
+
+    at: int = 0
+    """The session's frame at which the sound that is sent begins."""
+    received: int | None = None
+    """Utterances whose finals the client has. None: it is one that does not come back after a cut,
+    and what was open then is written down at once."""
+    heard: int = 0
+    """The frame up to which the client has all that was said: the sound before it is for the
+    detector alone, which knows the room by then."""
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the client sends again what a cut leaves open."""
+        return self.received is not None
+
+
+@dataclass(frozen=True)
 class StreamRequest:
     """What a client wants of a stream."""
 
@@ -52,6 +71,14 @@ class StreamRequest:
     session: str | None = None
     """A name in the store, under which an earlier stream of that name is carried on; None makes
     one up."""
+    place: Place | None = None
+    """Where it is carried on, by a client that sends again what is not stored; None: frames are
+    counted from 0, and nothing is sent again."""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether its client comes back after an error; others go on without a store."""
+        return self.place is not None or self.session is not None
 
 
 @dataclass(frozen=True)

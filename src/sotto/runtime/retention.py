@@ -19,10 +19,10 @@ PERIOD = 3600.0
 
 @asynccontextmanager
 async def expiring(store: TranscriptStore, keep: float, clock: Clock) -> AsyncIterator[None]:
-    """Forget what was last heard `keep` seconds ago, now and each hour; 0 keeps all for ever."""
-    if not keep:
-        yield
-        return
+    """Forget what was last heard `keep` seconds ago, now and each hour; 0 keeps all for ever.
+
+    How much sound was used is forgotten by the store, whatever is kept.
+    """
     await _expire(store, keep, clock)
     hourly = asyncio.create_task(_hourly(store, keep, clock))
     try:
@@ -35,13 +35,13 @@ async def expiring(store: TranscriptStore, keep: float, clock: Clock) -> AsyncIt
 
 async def _hourly(store: TranscriptStore, keep: float, clock: Clock) -> None:
     while True:
-        await asyncio.sleep(min(PERIOD, keep))
+        await asyncio.sleep(min(PERIOD, keep or PERIOD))
         await _expire(store, keep, clock)
 
 
 async def _expire(store: TranscriptStore, keep: float, clock: Clock) -> None:
     try:
-        count = await store.expire(clock.wall() - keep)
+        count = await store.expire(clock.wall() - keep if keep else 0)
     except StoreUnavailable as error:
         log.error("old transcripts could not be forgotten, and will be later: %s", error)
         return

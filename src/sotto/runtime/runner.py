@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import seconds
-from sotto.errors import CallerError, EngineFailed, Overloaded, SottoError
+from sotto.errors import CallerError, EngineFailed, Gone, Overloaded, SottoError, Superseded
 from sotto.interfaces.engine import DecodeJob, Hypothesis
-from sotto.interfaces.store import TranscriptStore
 from sotto.runtime.batcher import Recognizer, Ticket
+from sotto.runtime.keeping import Keeper, Keeping
 from sotto.runtime.metrics import Metrics
+from sotto.runtime.observing import Watch
+from sotto.runtime.tracing import Look
 from sotto.streaming.actions import Action, Decode, Emit
 from sotto.streaming.session import Session
 from sotto.transcript.events import Acknowledged, Committed, Event, Final
+from sotto.transcript.later import later, later_segment
 
 Listener: TypeAlias = Callable[[Event], Awaitable[None]]
 """Told each event in order.
@@ -49,12 +52,13 @@ class Surroundings:
 
     recognizer: Recognizer
     metrics: Metrics
-    store: TranscriptStore | None = None
+    keeping: Keeping | None = None
     """None: nothing is kept, and nothing acknowledged."""
-    name: str = ""
-    """The session's, in the store."""
+    origin: int = 0
+    """The frame of the listener's clock, and of what is kept, that is the session's first."""
     kind: str = "live"
     """For the metrics: live or file."""
+    watch: Watch = field(default_factory=Watch)
 
 
 async def run_session(
@@ -80,6 +84,7 @@ class _Out:
     """A job that is out."""
 
     job: DecodeJob
+    look: Look
     ticket: Ticket | None = None
     """None: the queue has no room for it yet."""
     task: asyncio.Task[None] | None = None
@@ -91,6 +96,10 @@ class _Driver:
         self._session = session
         self._listener = listener
         self._around = around
+        keeping, unkept = around.keeping, around.metrics.unkept
+        self._keeper = None if keeping is None else Keeper(keeping, unkept.inc)
+        self._left: int | None = None
+        """The number of the utterance that a cut left open to its client."""
         self._outbox: deque[Event] = deque()
         self._out: set[_Out] = set()
         self._changed = asyncio.Event()
@@ -102,6 +111,7 @@ class _Driver:
                 await self._hear(item, tasks)
         except CallerError as error:
             self.failure = error
+        self._leave()
         self._act(self._session.finish(), tasks)
         await self._until(lambda: self._session.is_done and not self._outbox)
         sender.cancel()
@@ -111,19 +121,34 @@ class _Driver:
             self._act(self._session.flush(), tasks)
             return
         self._around.metrics.audio.labels(self._around.kind).inc(seconds(len(item)))
+        self._around.watch.trace.hear(self._session.frame + len(item))
         for action in self._session.receive(item):
             self._act([action], tasks)
             await self._until(lambda: not self._session.is_full and len(self._outbox) < MAX_OUTBOX)
+        if self._keeper is not None:
+            silent_until = self._keeper.silence(self._session.settled)
+            if silent_until is not None:
+                self._act([Emit(Acknowledged(silent_until))], tasks)
+
+    def _leave(self) -> None:
+        """Where a client was cut off that comes back, what is open is heard as a whole then."""
+        keeping = self._around.keeping
+        if keeping is None or keeping.leave is None:
+            return
+        if isinstance(self.failure, Gone | Superseded):
+            self._listener = _nobody
+            self._left = self._session.newest if self._session.is_speaking else None
 
     def _act(self, actions: Iterable[Action], tasks: asyncio.TaskGroup) -> None:
         for action in actions:
             match action:
                 case Emit(event):
+                    self._around.watch.note(event, self._session.frame)
                     self._outbox.append(event)
                 case Decode(job) if job.replaces and not self._withdraw():
                     self._session.receive_refusal()
                 case Decode(job):
-                    out = _Out(job)
+                    out = _Out(job, self._around.watch.trace.look(job))
                     self._out.add(out)
                     out.task = tasks.create_task(self._decode(out, tasks))
         self._changed.set()
@@ -139,12 +164,14 @@ class _Driver:
         return True
 
     async def _decode(self, out: _Out, tasks: asyncio.TaskGroup) -> None:
+        hypothesis: Hypothesis | None = None
         try:
             hypothesis = await self._await_hypothesis(out)
         finally:
             self._out.discard(out)
             if out.ticket is not None:
                 self._around.recognizer.withdraw(out.ticket)
+                out.look.end(out.ticket.since, out.ticket.run, hypothesis)
         self._act(self._session.receive_result(hypothesis), tasks)
 
     async def _await_hypothesis(self, out: _Out) -> Hypothesis:
@@ -152,6 +179,7 @@ class _Driver:
         while True:
             try:
                 out.ticket = self._around.recognizer.submit(out.job)
+                out.ticket.mark = out.look.mark
                 return await out.ticket.result
             except Overloaded:
                 out.ticket = None
@@ -171,12 +199,19 @@ class _Driver:
             except CallerError as error:
                 self._listener = _nobody
                 self.failure = error
+            self._around.watch.trace.told(event)
             self._outbox.popleft()
             self._changed.set()
 
     async def _keep(self, event: Event) -> None:
-        if isinstance(event, Final) and self._around.store is not None:
-            await self._around.store.append(self._around.name, event.segment)
+        if not isinstance(event, Final) or self._keeper is None:
+            return
+        segment = later_segment(event.segment, self._around.origin)
+        if segment.id == self._left:
+            self._keeper.leave(segment)
+            return
+        with self._around.watch.trace.keeping(segment.id):
+            await self._keeper.keep(segment)
 
     async def _tell(self, event: Event) -> None:
         if isinstance(event, Committed):
@@ -184,9 +219,17 @@ class _Driver:
             metrics.words.labels(self._around.kind).inc(len(event.words))
             for word in event.words:
                 metrics.commit_lag.observe(seconds(self._session.frame - word.end))
-        await self._listener(event)
-        if isinstance(event, Final) and self._around.store is not None:
-            await self._listener(Acknowledged(event.segment.end))
+        if isinstance(event, Acknowledged):
+            await self._acknowledge(event.until)
+            return
+        await self._listener(later(event, self._around.origin))
+        if isinstance(event, Final):
+            await self._acknowledge(event.segment.end)
+
+    async def _acknowledge(self, until: int) -> None:
+        if self._keeper is not None and self._keeper.is_whole:
+            self._keeper.acknowledged(until)
+            await self._listener(Acknowledged(until + self._around.origin))
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():

@@ -8,80 +8,50 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, assert_never
+from typing import BinaryIO
 
 from sotto.audio.edges import MAJORITY, OPENS, RELEASES
-from sotto.audio.format import PcmFormat, frames, seconds
+from sotto.audio.format import frames, seconds
 from sotto.errors import Draining, Overloaded, TooLarge
 from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import Beginning, TranscriptStore
+from sotto.runtime.admission import Admission
 from sotto.runtime.album import Recording, hear_recording
 from sotto.runtime.batcher import Recognizer
-from sotto.runtime.container import ContainerReader, read_file
-from sotto.runtime.door import Door, PcmSource, SampleReader, WayIn
+from sotto.runtime.carrying import carry_on
+from sotto.runtime.closing import Closing
+from sotto.runtime.container import read_file
+from sotto.runtime.door import Door, WayIn
 from sotto.runtime.fitting import fit, reader, warnings
 from sotto.runtime.front_end import FrontEnd
-from sotto.runtime.intake import Message, at_most, hear_file, hear_stream
+from sotto.runtime.intake import at_most, hear_file
+from sotto.runtime.live_streams import LiveStream, LiveStreams
 from sotto.runtime.mel_door import MelDoor
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
-from sotto.runtime.names import Hold, Names
-from sotto.runtime.requests import (
-    Container,
-    FileRequest,
-    Limits,
-    MelImages,
-    Sniffed,
-    SoundFormat,
-    StreamRequest,
-)
-from sotto.runtime.runner import Heard, Listener, Surroundings, run_session
-from sotto.runtime.sniff import SniffingReader
+from sotto.runtime.names import Names
+from sotto.runtime.observing import Observing
+from sotto.runtime.quota import metered
+from sotto.runtime.readers import sample_reader
+from sotto.runtime.requests import FileRequest, Limits, MelImages, StreamRequest
+from sotto.runtime.runner import Heard, Surroundings
+from sotto.runtime.stream import Stream
+from sotto.runtime.tails import Tails
 from sotto.runtime.transcribe import transcribe
-from sotto.runtime.until import until
+from sotto.runtime.webhook import Webhook
 from sotto.streaming.guards import GuardOptions
 from sotto.streaming.options import SessionOptions
 from sotto.streaming.policies import make_policy
 from sotto.streaming.segmenter import SegmenterOptions
 from sotto.streaming.session import Session
-from sotto.transcript.events import Warned
 from sotto.transcript.options import DecodeOptions, PolicyName
 from sotto.transcript.words import Segment, Transcript
 
 FILE_LOOKAHEAD = 16
 """Windows of one file that may be decoded at once."""
-EARLIER_SEGMENTS = 8
-"""Of a stream that is carried on, whose text helps to decode what comes."""
-
 
 BY_EDGES = GuardOptions(gate=RELEASES, faint=MAJORITY)
 """What to believe of a hypothesis where edges tell of speech: they know no more certainty."""
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One open stream."""
-
-    id: str
-    model: str
-    traits: Traits
-    session: Session
-    warnings: tuple[Warned, ...]
-    """What the client should know before it sends sound."""
-    _door: WayIn
-    _front_end: FrontEnd
-    _around: Surroundings
-    _idle: float
-    _hold: Hold
-
-    async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
-        """From the first message to the last event; see `run_session`."""
-        try:
-            messages = until(messages, self._hold.wanted)
-            heard = hear_stream(messages, self._door, self._front_end, idle=self._idle)
-            await run_session(self.session, heard, listener, self._around)
-        finally:
-            self._door.close()
 
 
 @dataclass
@@ -98,6 +68,14 @@ class Service:
     policy: PolicyName = PolicyName.ALIGNATT
     """The same, for streams."""
     names: Names = field(default_factory=Names)
+    tails: Tails = field(default_factory=Tails)
+    live: LiveStreams = field(default_factory=LiveStreams)
+    closing: Closing = field(default_factory=Closing)
+    observing: Observing = field(default_factory=Observing)
+    webhook: Webhook | None = None
+    """Where finals of streams are posted."""
+    admission: Admission | None = None
+    """None: streams are let in however much the server has to do."""
     draining: bool = False
     open_streams: int = 0
     open_files: int = 0
@@ -113,40 +91,49 @@ class Service:
         Raises Overloaded, Draining, StoreUnavailable, Forbidden where the session is another's,
         what the model pool raises, and BadOption.
         """
+        stream_id = request.session or str(uuid.uuid4())
+        whose = (owner, stream_id)
+        self.names.ask(whose)  # what an older stream takes up may be what this one needs
         with self._admit_stream(dialect):
-            stream_id = request.session or str(uuid.uuid4())
             async with (
-                self.names.hold(stream_id) as hold,
+                self.names.hold(whose) as hold,
                 self.models.use(request.model) as (name, model),
             ):
-                options = SessionOptions(
-                    decode=fit(request.decode, model.traits),
-                    policy=make_policy(request.stream, self._settling(model.traits)),
-                    segmenter=self._segmenter(request),
-                    guards=BY_EDGES if isinstance(request.sound, MelImages) else GuardOptions(),
-                    partials=request.stream.partials,
-                    use_context=request.stream.use_context,
-                )
-                await self.store.begin(_beginning(stream_id, request, dialect, owner, name))
-                earlier = await self.store.segments(stream_id, last=EARLIER_SEGMENTS)
-                options = replace(
-                    options,
-                    first=earlier[-1].id + 1 if earlier else 0,
-                    text=" ".join(segment.text for segment in earlier),
-                )
-                yield Stream(
+                options = self._options(request, model.traits)
+                beginning = _beginning(stream_id, request, dialect, owner, name)
+                keeping, start = await carry_on(self.store, self.tails, beginning, request)
+                options = replace(options, first=start.first, text=start.text, air=start.air)
+                watch = self.observing.stream(stream_id, dialect, name, owner)
+                stream = Stream(
                     id=stream_id,
                     model=name,
                     traits=model.traits,
                     session=Session(model.traits, options),
                     warnings=tuple(warnings(name, model.traits, request.decode)),
-                    _door=self._door(request.sound, model.traits),
+                    start=start,
+                    _place=request.place,
+                    _door=self._door(request, model.traits),
                     _front_end=self.front_end,
-                    _around=Surroundings(model, self.metrics, self.store, stream_id),
+                    _around=Surroundings(model, self.metrics, keeping, start.origin, watch=watch),
                     _idle=self.limits.idle if request.idle is None else request.idle,
                     _hold=hold,
+                    _closing=self.closing,
                 )
+                about = LiveStream(stream_id, dialect, name, owner, stream.session, hold)
+                with self.live.present(about), watch.telling(stream.session):
+                    yield stream
                 self.done += 1
+
+    def _options(self, request: StreamRequest, traits: Traits) -> SessionOptions:
+        """Raises BadOption."""
+        return SessionOptions(
+            decode=fit(request.decode, traits),
+            policy=make_policy(request.stream, self._settling(traits)),
+            segmenter=self._segmenter(request),
+            guards=BY_EDGES if isinstance(request.sound, MelImages) else GuardOptions(),
+            partials=request.stream.partials,
+            use_context=request.stream.use_context,
+        )
 
     async def transcribe_file(
         self,
@@ -202,7 +189,7 @@ class Service:
             )
             around = Surroundings(model, self.metrics, kind="file")
             session = Session(model.traits, options)
-            transcript = await transcribe(hear(model.traits), session, around, tell)
+            transcript = await transcribe(metered(hear(model.traits)), session, around, tell)
         self.done += 1
         self.metrics.files_total.inc()
         return replace(transcript, task=request.decode.task)
@@ -222,16 +209,18 @@ class Service:
         guard = self.limits.guard
         return traits if guard is None else replace(traits, guard=guard, doubt=guard)
 
-    def _door(self, sound: SoundFormat, traits: Traits) -> WayIn:
-        if isinstance(sound, MelImages):
-            return MelDoor(traits.n_mels)
-        return Door(_reader(sound), self.front_end.ear(traits.n_mels))
+    def _door(self, request: StreamRequest, traits: Traits) -> WayIn:
+        if isinstance(request.sound, MelImages):
+            return MelDoor(traits.n_mels, origin=request.place.at if request.place else 0)
+        return Door(sample_reader(request.sound), self.front_end.ear(traits.n_mels))
 
     @contextmanager
     def _admit_stream(self, dialect: str) -> Iterator[None]:
         self._check_open()
         if self.open_streams >= self.limits.max_sessions:
             raise Overloaded(f"expected at most {self.limits.max_sessions} streams, got one more")
+        if self.admission is not None:
+            self.admission.check()
         self.open_streams += 1
         self.metrics.sessions_total.labels(dialect).inc()
         self.metrics.sessions.labels(dialect).inc()
@@ -270,19 +259,8 @@ def _beginning(
         speaker=request.speaker,
         model=model,
         language=request.decode.language,
+        continues=request.place is not None,
     )
-
-
-def _reader(sound: PcmFormat | Container | Sniffed) -> SampleReader:
-    match sound:
-        case PcmFormat():
-            return PcmSource(sound)
-        case Container():
-            return ContainerReader()
-        case Sniffed(otherwise):
-            return SniffingReader(otherwise)
-        case _:
-            assert_never(sound)
 
 
 def _by_edges(usual: SegmenterOptions) -> SegmenterOptions:

@@ -25,6 +25,8 @@ class SessionOptions:
     """The number of the first utterance: not 0 where an earlier session is carried on."""
     text: str = ""
     """What was said in it."""
+    air: int | None = None
+    """Frames of silence before the first that an utterance may begin in; None: the pre-roll."""
     lookahead: int = 1
     """Jobs that may be out at once. More than one is for files: no partials, no context."""
 

@@ -110,14 +110,15 @@ class _State(Enum):
 class Segmenter:
     """Takes one frame at a time and says where boundaries are."""
 
-    def __init__(self, options: SegmenterOptions) -> None:
+    def __init__(self, options: SegmenterOptions, air: int | None = None) -> None:
+        """`air`: frames of silence before the first; None, or too many: those of the pre-roll."""
         self.options = options
         self._state = _State.QUIET
         self._frame = 0
         self._onset = 0
         self._start = 0
         self._speech_end = 0
-        self._last_end = -options.pre_roll
+        self._last_end = -options.pre_roll if air is None else -min(air, options.pre_roll)
         self._since_start: list[float] = []
         self._settled = 0
 

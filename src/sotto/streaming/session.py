@@ -41,7 +41,7 @@ class Session:
     def __init__(self, traits: Traits, options: SessionOptions) -> None:
         self._traits = traits
         self._options = options
-        self._segmenter = Segmenter(options.segmenter.within(traits.longest))
+        self._segmenter = Segmenter(options.segmenter.within(traits.longest), options.air)
         self._looks = Looks(options.policy, self._segmenter)
         self._buffer = FrameBuffer(traits.n_mels)
         self._utterances: deque[Utterance] = deque()
@@ -80,6 +80,16 @@ class Session:
     def is_speaking(self) -> bool:
         """Whether an utterance is open."""
         return bool(self._utterances) and self._utterances[-1].end is None
+
+    @property
+    def settled(self) -> int | None:
+        """No word to come begins before this frame; None while an utterance is open, or waits."""
+        return None if self._utterances else self._segmenter.earliest
+
+    @property
+    def newest(self) -> int:
+        """The number of the utterance that began last."""
+        return self._begun - 1
 
     @property
     def is_done(self) -> bool:

@@ -11,71 +11,21 @@ In a test module:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from sotto.clock import Clock
 from sotto.errors import Forbidden
-from sotto.interfaces.store import Beginning, Query, TranscriptStore
-from sotto.transcript.words import Segment, Word
+from sotto.interfaces.store import Beginning, Query
+from sotto.testing.store_sharing import SharingContract
+from sotto.testing.stores import Wall, final
+
+__all__ = ["StoreContract", "Wall", "final"]
 
 
-class Wall:
-    """A clock that stands still until it is told otherwise."""
-
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        self.now = now
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return self.now
-
-    def wall(self) -> float:
-        """Seconds."""
-        return self.now
-
-
-def final(number: int, *said: str, start: int | None = None, language: str = "en") -> Segment:
-    """A final of so many words, 50 frames each."""
-    first = number * 1_000 if start is None else start
-    words = tuple(
-        Word(f" {word}", first + 50 * at, first + 50 * at + 40, 0.5 + 0.25 * (at % 2))
-        for at, word in enumerate(said)
-    )
-    return Segment(
-        id=number,
-        start=first,
-        end=first + 50 * len(said) + 20,
-        words=words,
-        language=language,
-        language_probability=0.75,
-        avg_logprob=-0.5,
-        no_speech_prob=0.125,
-        compression_ratio=1.5,
-        temperature=0.25,
-        tokens=tuple(range(50_000, 50_000 + len(said))),
-    )
-
-
-class StoreContract:
+class StoreContract(SharingContract):
     """Subclass it and say what to test in `make`."""
-
-    def make(self, clock: Clock) -> TranscriptStore:
-        """A store, empty and not open yet."""
-        raise NotImplementedError("expected a subclass with a store, got the contract itself")
-
-    @asynccontextmanager
-    async def opened(self, clock: Clock | None = None) -> AsyncIterator[TranscriptStore]:
-        """A store for as long as the context lasts."""
-        store = self.make(clock or Wall())
-        await store.open()
-        try:
-            yield store
-        finally:
-            await store.close()
 
     async def test_gives_back_what_it_was_given(self) -> None:
         async with self.opened() as store:
@@ -274,7 +224,3 @@ class StoreContract:
             assert len(await store.segments("b")) == 2
             assert await store.expire(clock.now + 1) == 2
             assert await self.ids(store, Query()) == []
-
-    async def ids(self, store: TranscriptStore, query: Query) -> list[str]:
-        """Of the sessions that are asked for."""
-        return [record.id for record in (await store.sessions(query)).records]

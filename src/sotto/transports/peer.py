@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -11,6 +12,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from sotto.errors import Gone, SottoError, TooLarge, TooSlow
 from sotto.runtime.access import Caller
 from sotto.runtime.until import until
+
+HURRY = 1.0
+"""Seconds in which a message must be read once the server has no more time."""
+
+
+DELIBERATE = (1000, 1001)
+"""Close codes of a client that does not mean to come back."""
 
 
 class Parting:
@@ -30,17 +38,31 @@ class Peer:
 
     caller = Caller()
     """Who it is; told by whoever lets it in."""
+    is_lost = False
+    """Whether the connection broke, as far as is known: its client did not take its leave."""
     parting: Parting | None = None
     """Set where last words depend on what was said before; None: they are the dialect's."""
 
     def __init__(
-        self, socket: WebSocket, *, send_timeout: float, max_message: int = 4 * 1024**2
+        self,
+        socket: WebSocket,
+        *,
+        send_timeout: float,
+        max_message: int = 4 * 1024**2,
+        idle_timeout: float | None = None,
     ) -> None:
+        """`idle_timeout`: seconds after which a client that says nothing is sent away."""
         self._socket = socket
         self._send_timeout = send_timeout
         self._max_message = max_message
         """Bytes, or characters."""
+        self._idle_timeout = idle_timeout
         self._given_up = asyncio.Event()
+        self._why: SottoError | None = None
+        """What ends the socket though the client did not."""
+        self._waiting: asyncio.Timeout | None = None
+        """For the first message."""
+        self._sending: set[asyncio.Timeout] = set()
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -62,27 +84,55 @@ class Peer:
         """What the client offers to speak."""
         return list(self._socket.scope.get("subprotocols", []))
 
+    def end(self, why: SottoError) -> None:
+        """Receive no more: whoever waits for a message is raised this instead."""
+        self._why = self._why or why
+        self._given_up.set()
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(0)
+
+    def hurry(self) -> None:
+        """From now on a client has but a second to read what it is sent."""
+        self._send_timeout = min(self._send_timeout, HURRY)
+        for sending in self._sending:
+            if not sending.expired():
+                sending.reschedule(asyncio.get_running_loop().time() + HURRY)
+
     async def first_text(self, timeout: float) -> str | None:
-        """The first message; None where it is not text. Raises TooSlow, Gone."""
+        """The first message; None where it is not text. Raises TooSlow, Gone, and as `end` says."""
+        self._check_ended()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as self._waiting:
                 message = await self._socket.receive()
         except TimeoutError:
+            self._check_ended()
             raise TooSlow(f"expected a first message within {timeout:g} s, got none") from None
+        finally:
+            self._waiting = None
         if message["type"] == "websocket.disconnect":
             raise Gone("the client hung up before its first message")
         text: str | None = message.get("text")
         return text
 
     async def messages(self) -> AsyncIterator[str | bytes]:
-        """Text and binary messages until the client hangs up, or is given up. Raises TooLarge."""
-        async for message in until(self._received(), self._given_up):
-            yield message
+        """Text and binary messages until the client hangs up, or is given up.
+
+        Raises TooLarge, TooSlow where nothing comes for too long, and as `end` says.
+        """
+        watch = _Watch(self._idle_timeout, self.end)
+        try:
+            async for message in until(self._received(), self._given_up):
+                watch.heard()
+                yield message
+        finally:
+            watch.close()
+        self._check_ended()
 
     async def _received(self) -> AsyncIterator[str | bytes]:
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
+                self.is_lost = message.get("code") not in DELIBERATE
                 return
             data: bytes | None = message.get("bytes")
             body = data if data is not None else message.get("text") or ""
@@ -98,7 +148,7 @@ class Peer:
         if states != (WebSocketState.CONNECTED, WebSocketState.CONNECTED):
             raise Gone("the client hung up")
         try:
-            async with asyncio.timeout(self._send_timeout):
+            async with self._in_time():
                 if isinstance(message, str):
                     await self._socket.send_text(message)
                 else:
@@ -109,5 +159,49 @@ class Peer:
                 f"expected a client that reads within {self._send_timeout:g} s, got none"
             ) from None
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            self.is_lost = True
             self._given_up.set()
             raise Gone("the client hung up") from error
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(self._send_timeout) as sending:
+            self._sending.add(sending)
+            try:
+                yield
+            finally:
+                self._sending.discard(sending)
+
+    def _check_ended(self) -> None:
+        if self._why is not None:
+            raise self._why
+
+
+class _Watch:
+    """Finds out who says nothing: one timer for many messages."""
+
+    def __init__(self, seconds: float | None, end: Callable[[SottoError], None]) -> None:
+        """`seconds` None: anybody may be silent for ever."""
+        self._seconds = seconds
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        if seconds is not None:
+            self._timer = self._loop.call_later(seconds, self._look, seconds)
+
+    def heard(self) -> None:
+        """Something came."""
+        self._since = self._loop.time()
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, seconds: float) -> None:
+        due = self._since + seconds
+        if self._loop.time() < due:
+            self._timer = self._loop.call_at(due, self._look, seconds)
+        else:
+            self._end(TooSlow(f"expected something within {seconds:g} s, got nothing"))

@@ -11,12 +11,13 @@ from typing import Any, TypeAlias, assert_never
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import sotto
-from sotto.audio.format import Encoding, PcmFormat, seconds
-from sotto.errors import BadOption, ProtocolViolation, SottoError
+from sotto.audio.format import Encoding, PcmFormat, frames, seconds
+from sotto.errors import BadOption, Gone, ProtocolViolation, SottoError
 from sotto.runtime.intake import Message
-from sotto.runtime.requests import Container, MelImages, SoundFormat, StreamRequest
+from sotto.runtime.requests import Container, MelImages, Place, SoundFormat, StreamRequest
 from sotto.runtime.runner import Flush
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.transcript.events import (
     Acknowledged,
     Committed,
@@ -38,6 +39,10 @@ PATH = "/stream"
 CONTAINERS = ("webm", "ogg")
 MEL8 = "mel8"
 """Images of the spectrogram instead of sound; docs/mel-image.md is its table."""
+
+MOST_SECONDS = 1e7
+"""Of a session: 115 days."""
+MOST_UTTERANCES = 10**8
 
 Json: TypeAlias = dict[str, Any]
 
@@ -64,6 +69,10 @@ class Config(BaseModel):
     prompt: str = Field("", max_length=4_000)
     hotwords: str = Field("", max_length=1_000)
     beam_size: int | None = None
+    session: str | None = Field(None, pattern=r"^[0-9A-Za-z_-]{1,64}$")
+    at: float = Field(0.0, ge=0, le=MOST_SECONDS, allow_inf_nan=False)
+    heard: float = Field(0.0, ge=0, le=MOST_SECONDS, allow_inf_nan=False)
+    received: int | None = Field(None, ge=0, le=MOST_UTTERANCES)
 
     def request(
         self, defaults: DecodeOptions, policy: PolicyName = PolicyName.ALIGNATT
@@ -89,6 +98,8 @@ class Config(BaseModel):
                 overlap=self.overlap,
             ),
             sound=self._sound,
+            session=self.session,
+            place=Place(frames(self.at), self.received, frames(self.heard)),
         )
 
     @property
@@ -237,13 +248,12 @@ class StreamDialect(SocketDialect):
             await peer.send(json.dumps(_ready(config, request, stream)))
             for warning in stream.warnings:
                 await listener(warning)
-            await stream.run(_messages(peer), listener)
-            session = stream.session
+            await stream.run(_messages(peer, comes_back=config.received is not None), listener)
             closed = {
                 "type": "closed",
                 "reason": "finished",
-                "duration": seconds(session.frame),
-                "utterances": session.utterances,
+                "duration": seconds(stream.frame),
+                "utterances": stream.session.newest + 1,
             }
             await peer.send(json.dumps(closed))
 
@@ -257,6 +267,8 @@ def _ready(config: Config, request: StreamRequest, stream: Stream) -> Json:
     return {
         "type": "ready",
         "session": stream.id,
+        "at": seconds(stream.start.origin),
+        "utterance": stream.start.first,
         "model": stream.model,
         "language": request.decode.language,
         "task": request.decode.task,
@@ -270,7 +282,8 @@ def _ready(config: Config, request: StreamRequest, stream: Stream) -> Json:
     }
 
 
-async def _messages(peer: Peer) -> AsyncIterator[Message]:
+async def _messages(peer: Peer, *, comes_back: bool) -> AsyncIterator[Message]:
+    """Raises Gone where the connection to a client is lost that comes back."""
     async for message in peer.messages():
         if isinstance(message, bytes):
             yield message
@@ -278,3 +291,5 @@ async def _messages(peer: Peer) -> AsyncIterator[Message]:
             yield Flush()
         else:
             return
+    if comes_back and peer.is_lost:
+        raise Gone("the connection to the client was lost")

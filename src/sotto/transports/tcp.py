@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from sotto.errors import Gone, TooSlow
+from sotto.errors import Gone, SottoError, TooSlow
 from sotto.runtime.access import Caller
 
 PIECE = 64 * 1024
 """Bytes that are read at once."""
+HURRY = 1.0
+"""Seconds in which a message must be read once the server has no more time."""
 LINGER = 2.0
 """Seconds in which a client that is still sending may read the last word."""
 
@@ -27,15 +29,23 @@ class TcpPeer:
         self._writer = writer
         self._send_timeout = send_timeout
         self._ended = asyncio.Event()
+        self._sending: set[asyncio.Timeout] = set()
 
     @property
     def is_ended(self) -> bool:
         """Whether it was this side that ended what is received."""
         return self._ended.is_set()
 
-    def end(self) -> None:
-        """From now on nothing is received."""
+    def end(self, why: SottoError | None = None) -> None:
+        """From now on nothing is received; what was said until now is told first."""
         self._ended.set()
+
+    def hurry(self) -> None:
+        """From now on a client has but a second to read what it is sent."""
+        self._send_timeout = min(self._send_timeout, HURRY)
+        for sending in self._sending:
+            if not sending.expired():
+                sending.reschedule(asyncio.get_running_loop().time() + HURRY)
 
     async def receive(self, timeout: float) -> bytes:
         """The bytes that come next; none: no more come. Raises TooSlow."""
@@ -60,9 +70,13 @@ class TcpPeer:
     async def send(self, data: bytes) -> None:
         """Send all of it. Raises Gone, or TooSlow where it is not taken in time."""
         try:
-            async with asyncio.timeout(self._send_timeout):
-                self._writer.write(data)
-                await self._writer.drain()
+            async with asyncio.timeout(self._send_timeout) as sending:
+                self._sending.add(sending)
+                try:
+                    self._writer.write(data)
+                    await self._writer.drain()
+                finally:
+                    self._sending.discard(sending)
         except TimeoutError:
             self.end()
             self._writer.transport.abort()

@@ -22,7 +22,8 @@ from sotto.errors import (
 )
 from sotto.runtime.intake import Message
 from sotto.runtime.requests import StreamRequest
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.transcript.events import Committed, Event, Final, Partial
 from sotto.transcript.words import Segment, Word, join
 from sotto.transports.dialect import SocketDialect

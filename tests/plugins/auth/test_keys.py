@@ -12,7 +12,7 @@ from sotto.clock import SystemClock
 from sotto.errors import BadOption, KeysUnavailable, Unauthorized
 from sotto.plugins.auth.key_file import KEY_PREFIX, Key, KeyFile, digest, new_key
 from sotto.plugins.auth.keys import Keys
-from sotto.runtime.access import Allowance, Scope
+from sotto.runtime.access import USUAL, Allowance, Scope
 from sotto.runtime.guard import Guarded
 
 
@@ -147,17 +147,17 @@ def test_bytes_and_folders_are_no_files_of_keys(file: KeyFile) -> None:
 
 
 async def test_a_key_says_who_holds_it(file: KeyFile) -> None:
-    anna = add(file, "anna", scopes=["files"], rate=5, concurrent=2)
+    anna = add(file, "anna", scopes=["files"], rate=5, concurrent=2, minutes=7)
     bert = add(file, "bert")
-    keys = keys_of(file, Allowance(rate=100, concurrent=9))
+    keys = keys_of(file, Allowance(rate=100, concurrent=9, minutes=99))
     caller = await keys.caller(anna)
     assert caller is not None
     assert (caller.name, caller.scopes) == ("anna", {Scope.FILES})
-    assert caller.allowance == Allowance(5, 2)
+    assert caller.allowance == Allowance(5, 2, 7)
     caller = await keys.caller(bert)
     assert caller is not None
-    assert (caller.name, caller.scopes) == ("bert", set(Scope))
-    assert caller.allowance == Allowance(100, 9)
+    assert (caller.name, caller.scopes) == ("bert", USUAL)
+    assert caller.allowance == Allowance(100, 9, 99)
 
 
 async def test_what_is_not_a_key_is_left_to_others(file: KeyFile) -> None:

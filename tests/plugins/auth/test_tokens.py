@@ -354,6 +354,43 @@ async def test_a_token_without_what_it_is_to_bind_to(folder: Path, more: dict[st
     await refuse(tokens_of(folder, BOUND), token, "with a name in its claim")
 
 
+# ---- minutes
+
+METERED = replace(RULES, minutes="limits.minutes", allowance=Allowance(rate=5, minutes=9))
+
+
+@pytest.mark.parametrize(
+    ("more", "minutes", "account"),
+    [
+        ({"limits": {"minutes": 60}, "sub": "s"}, 60, "jwt:a:s"),
+        ({"limits.minutes": 1, "sub": "s"}, 1, "jwt:a:s"),
+        ({"sub": "s"}, 9, "jwt:a"),
+    ],
+)
+async def test_a_token_may_say_how_many_minutes_its_subject_has(
+    folder: Path, more: dict[str, Any], minutes: int, account: str
+) -> None:
+    caller = await let_in(tokens_of(folder, METERED), signed(rsa_key(), claims(NOW, **more)))
+    assert caller.allowance == Allowance(rate=5, minutes=minutes)
+    assert (caller.account, caller.name) == (account, "jwt:a")
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"limits.minutes": 0, "sub": "s"}, "minutes in the claim"),
+        ({"limits.minutes": True, "sub": "s"}, "minutes in the claim"),
+        ({"limits.minutes": 1.5, "sub": "s"}, "minutes in the claim"),
+        ({"limits.minutes": 10**30, "sub": "s"}, "minutes in the claim"),
+        ({"limits.minutes": 60}, "whose they are"),
+        ({"limits.minutes": 60, "sub": "s" * 257}, "whose they are"),
+    ],
+)
+async def test_minutes_that_make_no_sense(folder: Path, more: dict[str, Any], fault: str) -> None:
+    token = signed(rsa_key(), claims(NOW, **more))
+    await refuse(tokens_of(folder, METERED), token, fault)
+
+
 # ---- anything at all
 
 HEADS = st.one_of(

@@ -86,3 +86,12 @@ def database(postgres: Postgres) -> str:
     name = f"sotto{next(_numbers)}"
     postgres.run("createdb", "-h", str(postgres.folder), "-U", "sotto", name)
     return postgres.address(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new database of each kind, which several may use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'transcripts.db'}"
+    address: str = request.getfixturevalue("database")
+    return address

@@ -8,9 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from sotto.errors import StoreUnavailable
-from sotto.interfaces.store import Query
+from sotto.interfaces.store import Beginning, Query
+from sotto.plugins.storage.connecting import place_of
 from sotto.plugins.storage.migrating import MIGRATIONS
 from sotto.plugins.storage.sql import SqlStore
 from sotto.testing.store_contract import Wall, final
@@ -78,6 +82,9 @@ async def test_one_of_the_first_revision_is_carried_on(file: Path, tmp_path: Pat
     record = await store.record("a")
     assert record is not None
     assert (record.owner, record.dialect, record.began, record.words) == ("anna", "stream", 10, 2)
+    assert record.stream == 1
+    assert (await store.begin(Beginning("a", owner="anna", continues=True))).stream == 2
+    assert await store.spend("anna", "2026-11-22", 5) == 5
     await store.append("a", final(1, "five"))
     for text in ("nine", "five"):
         assert len((await store.sessions(Query(text=text))).records) == 1
@@ -89,6 +96,40 @@ async def test_one_of_the_first_revision_is_carried_on(file: Path, tmp_path: Pat
     await fresh.open()
     await fresh.close()
     assert schema(file) == schema(new)
+
+
+async def test_each_older_revision_is_carried_on_by_each_database(url: str) -> None:
+    """With one session in it, as servers of that revision wrote it."""
+    place = place_of(url)
+    await asyncio.to_thread(place.prepare)
+    engine = place.writer()
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade_to, "0001")
+        await connection.execute(
+            sa.text(
+                "INSERT INTO sessions (id, dialect, owner, model, began, heard, frames, start, "
+                "words, segments) VALUES ('a', 'stream', 'anna', 'nano', 10, 20, 120, 0, 0, 0)"
+            )
+        )
+        await connection.run_sync(upgrade_to, "0002")
+        await connection.execute(sa.text("INSERT INTO used VALUES ('anna', '2026-11-22', 7)"))
+    await engine.dispose()
+    store = SqlStore(url, Wall(), keeps_outbox=True)
+    await store.open()
+    assert await store.spend("anna", "2026-11-22", 1) == 8
+    record = await store.begin(Beginning("a", owner="anna", continues=True))
+    assert (record.began, record.frames, record.stream) == (10, 120, 2)
+    await store.append("a", final(0, "nine"), stream=2)
+    assert store.outbox is not None
+    assert await store.outbox.length() == 1
+    await store.close()
+
+
+def upgrade_to(connection: sa.Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 async def test_opening_twice_changes_nothing(file: Path) -> None:
@@ -127,4 +168,5 @@ async def test_one_of_a_newer_server_is_left_alone(file: Path) -> None:
 
 def test_the_revisions_ship_with_the_package() -> None:
     assert (MIGRATIONS / "env.py").is_file()
-    assert (MIGRATIONS / "versions" / "first.py").is_file()
+    for name in ("first", "streams", "outbox"):
+        assert (MIGRATIONS / "versions" / f"{name}.py").is_file()

@@ -6,9 +6,11 @@ import asyncio
 import logging
 
 import pytest
+import sqlalchemy as sa
 
 from sotto.errors import StoreUnavailable
 from sotto.interfaces.store import Query
+from sotto.plugins.storage.connecting import place_of
 from sotto.plugins.storage.sql import SqlStore
 from sotto.testing.store_contract import Wall, final
 from tests.plugins.storage.conftest import Postgres
@@ -67,3 +69,27 @@ async def test_servers_share_it(database: str) -> None:
     assert len((await stores[2].sessions(Query(text="word", limit=100))).records) == 20
     for store in stores:
         await store.close()
+
+
+async def test_servers_never_wait_for_each_others_rows(database: str) -> None:
+    """A database ends that after a second, in which no final is kept."""
+    stores = [SqlStore(database, Wall(), keeps_outbox=True) for _ in range(2)]
+    for store in stores:
+        await store.open()
+    names = [f"s{number}" for number in range(20)]
+    for number in range(6):
+        await asyncio.gather(
+            *(
+                store.append(name, final(number * 2 + at, "word"))
+                for at, store in enumerate(stores)
+                for name in (names, names[::-1])[at]
+            ),
+            *(store.spend("anna", "2026-11-22", 1) for store in stores),
+        )
+    for store in stores:
+        await store.close()
+    engine = place_of(database).reader()
+    async with engine.connect() as connection:
+        counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert (await connection.execute(sa.text(counted))).scalar_one() == 0
+    await engine.dispose()

@@ -17,7 +17,9 @@ from sotto.app.cli import (
     keys,
     live,
     mel,
+    metrics,
     models,
+    plan,
     publish,
     serve,
     synthesize,
@@ -52,9 +54,11 @@ app.command("tune", help=tune.HELP)(tune.tune)
 app.command("export", help=export.HELP)(export.export)
 app.command("evaluate", help=evaluate.HELP)(evaluate.evaluate)
 app.add_typer(bench.app)
+app.command("plan", help=plan.HELP)(plan.plan)
 app.command("tune-machine", help=tune_machine.HELP)(tune_machine.tune_machine)
 app.command("publish", help=publish.HELP)(publish.publish)
 app.command("config", help=config.HELP)(config.config)
+app.command("metrics", help=metrics.HELP)(metrics.metrics)
 
 
 def _version(asked: bool) -> None:

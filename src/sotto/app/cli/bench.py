@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sotto.app.cli import (
+    bench_chaos,
     bench_compare,
     bench_files,
     bench_idle,
@@ -23,6 +24,7 @@ app.command("streams", help=bench_streams.HELP)(bench_streams.streams)
 app.command("files", help=bench_files.HELP)(bench_files.files)
 app.command("idle", help=bench_idle.HELP)(bench_idle.idle)
 app.command("soak", help=bench_soak.HELP)(bench_soak.soak)
+app.command("chaos", help=bench_chaos.HELP)(bench_chaos.chaos)
 app.command("compare", help=bench_compare.HELP)(bench_compare.compare)
 app.command("page", help=bench_page.HELP)(bench_page.page)
 app.command("make-shape", help=bench_shape.HELP)(bench_shape.make_shape)

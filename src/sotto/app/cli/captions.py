@@ -106,6 +106,8 @@ class Captions:
             case "final":
                 self._finish(message)
                 return
+            case "resumed":  # what was open is heard again
+                self._open.clear()
             case "warning":
                 self._console.print(Text(message["message"], "yellow"))
             case _:

@@ -32,7 +32,10 @@ def add(
     name: Name,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="files, streams or models; can be given several times. All, if not."),
+        typer.Option(
+            help="files, streams, models, sessions or admin; can be given several times. "
+            "All but admin, if not."
+        ),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(metavar="N", help="Requests and sockets in any minute.")
@@ -40,16 +43,21 @@ def add(
     concurrent: Annotated[
         int | None, typer.Option(metavar="N", help="Requests and sockets at once.")
     ] = None,
+    minutes_per_day: Annotated[
+        int | None, typer.Option(metavar="N", help="Minutes of sound in a day, by UTC.")
+    ] = None,
 ) -> None:
     """Make a key and print it, this once: what is kept is only enough to know it again.
 
     Examples:
 
-      [bold]sotto keys add anna[/bold]                              for everything
+      [bold]sotto keys add anna[/bold]                              for all but the admin page
 
       [bold]sotto keys add kiosk --scope streams --concurrent 2[/bold]
 
-      [bold]sotto keys add nightly --scope files --rate 60[/bold]
+      [bold]sotto keys add nightly --scope files --rate 60 --minutes-per-day 600[/bold]
+
+      [bold]sotto keys add ops --scope admin[/bold]                 for the admin page alone
     """
     from pydantic import ValidationError
 
@@ -62,6 +70,7 @@ def add(
         "sha256": digest(key),
         "rate": rate,
         "concurrent": concurrent,
+        "minutes": minutes_per_day,
         "created": round(SystemClock().wall()),
     }
     try:
@@ -90,11 +99,12 @@ def list_keys(ctx: typer.Context) -> None:
             " ".join(sorted(key.scopes)),
             str(key.rate or ""),
             str(key.concurrent or ""),
+            str(key.minutes or ""),
             datetime.fromtimestamp(key.created, UTC).strftime("%Y-%m-%d"),
         )
         for key in found
     ]
-    print_table(("name", "scopes", "a minute", "at once", "made"), rows)
+    print_table(("name", "scopes", "a minute", "at once", "min a day", "made"), rows)
     if not rows:
         typer.echo(f"no keys in {file.path}: `sotto keys add NAME` makes one", err=True)
 
@@ -116,7 +126,7 @@ def _said(error: ValidationError) -> BadOption:
     from sotto.errors import BadOption
 
     first = error.errors(include_url=False)[0]
-    option = str(first["loc"][0])
+    option = str(first["loc"][0]).replace("minutes", "minutes-per-day")
     what = first["msg"].removeprefix("Input should be ")
     if option == "name":
         what = "1 to 64 letters, digits and . _ -, with a letter or digit first"

@@ -104,10 +104,15 @@ async def _here(
 async def _there(
     url: str, config: dict[str, Any], sound: Source, lags: Lags, *, as_json: bool
 ) -> None:
-    """On a server."""
+    """On a server, however often the connection to it is lost."""
     from sotto.app.cli.captions import shown
+    from sotto.app.cli.reconnecting import say, told
     from sotto.app.cli.sources import sounding
-    from sotto.app.remote import converse
+    from sotto.client import AsyncClient, Reconnecting
 
     with shown(lags, as_json=as_json) as show, sounding(sound, lags) as pieces:
-        await converse(url, config, pieces, show)
+        async for event in AsyncClient(url).listen(pieces, **config):
+            if isinstance(event, Reconnecting):
+                say(event)
+            elif (message := told(event)) is not None:
+                show(message)

@@ -33,7 +33,7 @@ def serve(
         ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Run the server until it is told to stop."""
     from sotto.app.server import run_server
@@ -45,5 +45,6 @@ def serve(
         Flag("--port", "server.port", port),
         Flag("--device", "engine.device", device),
         Flag("--model", "models.names", tuple(model) if model else None),
+        Flag("--log-level", "log.level", log_level),
     ]
-    run_server(load(flags, config=ctx.obj), log_level=log_level)
+    run_server(load(flags, config=ctx.obj))

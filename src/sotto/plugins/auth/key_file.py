@@ -20,7 +20,7 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sotto.errors import BadOption, KeysUnavailable
-from sotto.runtime.access import Scope
+from sotto.runtime.access import USUAL, Scope
 
 KEY_PREFIX = "sk-sotto-"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -38,11 +38,13 @@ class Key(BaseModel):
 
     name: str = Field(pattern=f"^{NAME}$")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    scopes: frozenset[Scope] = frozenset(Scope)
+    scopes: frozenset[Scope] = USUAL
     rate: int | None = Field(None, ge=1, le=MAX_RATE)
     """Requests and sockets a minute."""
     concurrent: int | None = Field(None, ge=1)
     """Requests and sockets at once."""
+    minutes: int | None = Field(None, ge=1)
+    """Of sound in a day, by UTC."""
     created: int = 0
     """Seconds since 1970."""
 

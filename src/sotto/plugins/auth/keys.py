@@ -36,15 +36,16 @@ class Keys:
             return None
         self._refresh()
         given = digest(token)
-        key = self._keys.get(given)
+        key, default = self._keys.get(given), self._default
         if key is None or not hmac.compare_digest(key.sha256, given):
             raise Unauthorized("expected a key that this server knows, got another")
         return Caller(
             name=key.name,
             scopes=key.scopes,
             allowance=Allowance(
-                rate=self._default.rate if key.rate is None else key.rate,
-                concurrent=(self._default.concurrent if key.concurrent is None else key.concurrent),
+                rate=default.rate if key.rate is None else key.rate,
+                concurrent=default.concurrent if key.concurrent is None else key.concurrent,
+                minutes=default.minutes if key.minutes is None else key.minutes,
             ),
             key=key.sha256,
         )

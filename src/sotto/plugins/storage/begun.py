@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 
-from sotto.errors import Forbidden
+from sotto.errors import Forbidden, Superseded
 from sotto.interfaces.store import Beginning
 
 MAX_BEGUN = 10_000
@@ -37,3 +37,9 @@ def check_owner(session: Beginning, owner: str | None) -> None:
     """Raises Forbidden where the session that is there already is another's."""
     if session.owner != owner:
         raise Forbidden("expected a session of this caller, got another's")
+
+
+def check_stream(stream: int | None, newest: int) -> None:
+    """Raises Superseded where a newer stream of the session has begun."""
+    if stream is not None and stream < newest:
+        raise Superseded(f"expected the session's newest stream, {newest}, got its {stream}")

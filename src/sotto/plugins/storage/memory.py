@@ -7,10 +7,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from sotto.clock import Clock, SystemClock
-from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record
-from sotto.plugins.storage.begun import Begun, check_owner
-from sotto.plugins.storage.shifting import later
+from sotto.interfaces.outbox import Outbox
+from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record, check_spent
+from sotto.plugins.storage.begun import Begun, check_owner, check_stream
+from sotto.plugins.storage.pending import MemoryOutbox
 from sotto.plugins.storage.terms import asked, terms
+from sotto.plugins.storage.usage import Used, oldest_day
+from sotto.transcript.later import later_segment
 from sotto.transcript.words import Segment
 
 
@@ -24,6 +27,17 @@ class _Session:
     kept: dict[int, Segment] = field(default_factory=dict)
     terms: dict[int, frozenset[str]] = field(default_factory=dict)
 
+    def drop_oldest(self) -> int:
+        """Forget the final that came first; how large it was."""
+        oldest = next(iter(self.kept))
+        del self.terms[oldest]
+        return _size(self.kept.pop(oldest))
+
+    @property
+    def size(self) -> int:
+        """Of all its finals."""
+        return sum(map(_size, self.kept.values()))
+
 
 class MemoryStore:
     """Keeps the finals of the last sessions; older sessions are forgotten."""
@@ -33,15 +47,27 @@ class MemoryStore:
         *,
         max_sessions: int = 1_000,
         max_segments: int = 10_000,
+        max_words: int = 500_000,
         clock: Clock | None = None,
+        keeps_outbox: bool = False,
     ) -> None:
         self._max_sessions = max_sessions
         self._max_segments = max_segments
+        self._max_words = max_words
+        """Of all sessions, a final counting as one more: some 500 bytes each."""
+        self._size = 0
         self._clock = clock or SystemClock()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         """The one heard last at the end."""
+        self._outbox = MemoryOutbox(self._record, self._clock) if keeps_outbox else None
         self._begun = Begun()
+        self._used = Used()
         self._numbers = 0
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Finals that are to be told; None where none are."""
+        return self._outbox
 
     async def open(self) -> None:
         """Nothing is needed."""
@@ -54,40 +80,43 @@ class MemoryStore:
         known = self._sessions.get(session.id)
         if known is None:
             known = self._add(session)
-        else:
-            check_owner(session, known.record.owner)
-            known.record = replace(
-                known.record,
-                model=session.model,
-                language=session.language or known.record.language,
-                heard=self._clock.wall(),
-            )
-            if not session.continues:
-                known.offset = known.record.frames
-            self._sessions.move_to_end(session.id)
+        check_owner(session, known.record.owner)
+        known.record = replace(
+            known.record,
+            model=session.model,
+            language=session.language or known.record.language,
+            heard=self._clock.wall(),
+            stream=known.record.stream + 1,
+        )
+        if not session.continues:
+            known.offset = known.record.frames
+        self._sessions.move_to_end(session.id)
         self._begun.note(session)
         return known.record
 
-    async def append(self, session: str, segment: Segment) -> None:
-        """Keep one final; of a session's too many, the oldest go."""
+    async def append(self, session: str, segment: Segment, *, stream: int | None = None) -> None:
+        """Keep one final; of too many, the oldest go. Raises Superseded."""
         known = self._sessions.get(session) or self._add(self._begun.of(session))
+        check_stream(stream, known.record.stream)
         if segment.id in known.kept:
             return
         self._sessions.move_to_end(session)
-        known.kept[segment.id] = later(segment, known.offset)
+        final = known.kept[segment.id] = later_segment(segment, known.offset)
         known.terms[segment.id] = frozenset(terms(segment.text))
-        if len(known.kept) > self._max_segments:
-            oldest = next(iter(known.kept))
-            del known.kept[oldest], known.terms[oldest]
+        self._size += _size(segment)
         record = known.record
         known.record = replace(
             record,
             language=segment.language if segment.words else record.language,
             heard=self._clock.wall(),
-            frames=max(record.frames, known.offset + segment.end),
+            frames=max(record.frames, final.end),
             words=record.words + len(segment.words),
             segments=record.segments + bool(segment.words),
+            stream=max(record.stream, stream or 0),
         )
+        self._make_room(known)
+        if self._outbox is not None and final.words:
+            self._outbox.add(session, final)
 
     async def segments(self, session: str, *, last: int = MAX_SEGMENTS) -> list[Segment]:
         """The last finals of a session in order."""
@@ -98,8 +127,7 @@ class MemoryStore:
 
     async def record(self, session: str) -> Record | None:
         """What is known of a session."""
-        known = self._sessions.get(session)
-        return None if known is None else known.record
+        return self._record(session)
 
     async def sessions(self, query: Query) -> Page:
         """The sessions that are asked for, newest first."""
@@ -117,14 +145,24 @@ class MemoryStore:
 
     async def delete(self, session: str) -> bool:
         """Forget a session and all its words."""
-        return self._sessions.pop(session, None) is not None
+        return self._drop(session)
 
     async def expire(self, before: float) -> int:
         """Forget the sessions that were last heard before."""
         old = [id for id, known in self._sessions.items() if known.record.heard < before]
         for session in old:
-            del self._sessions[session]
+            self._drop(session)
+        self._used.forget(oldest_day(self._clock.wall()))
         return len(old)
+
+    async def spend(self, owner: str, day: str, frames: int) -> int:
+        """Add frames to what an owner used on a day. Raises ValueError."""
+        check_spent(day, frames)
+        return self._used.add(owner, day, frames)
+
+    def _record(self, session: str) -> Record | None:
+        known = self._sessions.get(session)
+        return None if known is None else known.record
 
     def _add(self, session: Beginning) -> _Session:
         now = self._clock.wall()
@@ -142,11 +180,34 @@ class MemoryStore:
             frames=0,
             words=0,
             segments=0,
+            stream=0,
         )
         known = self._sessions[session.id] = _Session(self._numbers, record)
         if len(self._sessions) > self._max_sessions:
-            self._sessions.popitem(last=False)
+            self._drop(next(iter(self._sessions)))
         return known
+
+    def _make_room(self, newest: _Session) -> None:
+        """Forget whole sessions, the one heard last excepted; of that, its oldest finals."""
+        if len(newest.kept) > self._max_segments:
+            self._size -= newest.drop_oldest()
+        while self._size > self._max_words and len(self._sessions) > 1:
+            self._drop(next(iter(self._sessions)))
+        while self._size > self._max_words and len(newest.kept) > 1:
+            self._size -= newest.drop_oldest()
+
+    def _drop(self, session: str) -> bool:
+        """Whether it was there."""
+        known = self._sessions.pop(session, None)
+        if known is not None:
+            self._size -= known.size
+            if self._outbox is not None:
+                self._outbox.forget(session)
+        return known is not None
+
+
+def _size(segment: Segment) -> int:
+    return 1 + len(segment.words)
 
 
 def _is_asked_for(known: _Session, query: Query, wanted: frozenset[str]) -> bool:

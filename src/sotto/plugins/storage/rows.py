@@ -36,6 +36,7 @@ def session_row(session: Beginning, now: float) -> dict[str, Any]:
         "start": 0,
         "words": 0,
         "segments": 0,
+        "stream": 0,
     }
 
 
@@ -54,6 +55,7 @@ def record_of(row: Row[Any]) -> Record:
         frames=row.frames,
         words=row.words,
         segments=row.segments,
+        stream=row.stream,
     )
 
 

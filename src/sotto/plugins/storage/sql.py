@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sotto.clock import Clock, SystemClock
-from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record
-from sotto.plugins.storage.begun import Begun, check_owner
+from sotto.interfaces.outbox import Outbox
+from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record, check_spent
+from sotto.plugins.storage.begun import Begun, check_owner, check_stream
 from sotto.plugins.storage.connecting import place_of
 from sotto.plugins.storage.migrating import migrate
-from sotto.plugins.storage.rows import record_of, segment_of, segment_row, session_row
-from sotto.plugins.storage.shifting import later
+from sotto.plugins.storage.outbox import SqlOutbox, add_to_outbox
+from sotto.plugins.storage.rows import record_of, segment_of, segment_row
+from sotto.plugins.storage.statements import added, counted, held, kept, named, narrowed
 from sotto.plugins.storage.tables import segments, sessions
 from sotto.plugins.storage.terms import asked, terms
 from sotto.plugins.storage.together import FAULTS, Together, Work, unavailable
+from sotto.plugins.storage.usage import add_used, forgotten, of_day, oldest_day
+from sotto.transcript.later import later_segment
 from sotto.transcript.words import Segment
 
 T = TypeVar("T")
@@ -35,16 +38,22 @@ PARSED_AT_ONCE = 100
 class SqlStore:
     """Keeps finals until they are deleted, or grow old."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, *, keeps_outbox: bool = False) -> None:
         """Raises BadOption for an address that is none."""
         self._place = place_of(url)
         self._clock = clock or SystemClock()
+        self._outbox = SqlOutbox(self._write, self._reading, self._clock) if keeps_outbox else None
         self._begun = Begun()
         self._forgot = False
         """Whether something was deleted since the index was tidied."""
         self._reader: AsyncEngine | None = None
         self._writer: AsyncEngine | None = None
         self._together: Together | None = None
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Finals that are to be told; None where none are."""
+        return self._outbox
 
     async def open(self) -> None:
         """Bring the database up to date. Raises StoreUnavailable, BadOption."""
@@ -69,9 +78,9 @@ class SqlStore:
         """A stream begins. Raises StoreUnavailable, Forbidden."""
 
         async def work(connection: AsyncConnection) -> Record:
-            known = await _held(connection, session.id)
+            known = await held(connection, session.id)
             if known is None:
-                known = await _added(connection, session, self._clock.wall())
+                known = await added(connection, session, self._clock.wall())
             check_owner(session, known.owner)
             changed = (
                 sa.update(sessions)
@@ -81,32 +90,39 @@ class SqlStore:
                     language=session.language or known.language,
                     heard=self._clock.wall(),
                     start=known.start if session.continues else known.frames,
+                    stream=known.stream + 1,
                 )
                 .returning(sessions)
             )
             return record_of((await connection.execute(changed)).one())
 
-        record = await self._write(work)
+        record = await self._write(work, session.id)
         self._begun.note(session)
         return record
 
-    async def append(self, session: str, segment: Segment) -> None:
-        """Keep one final. Raises StoreUnavailable."""
+    async def append(self, session: str, segment: Segment, *, stream: int | None = None) -> None:
+        """Keep one final. Raises StoreUnavailable, Superseded."""
 
         async def work(connection: AsyncConnection) -> None:
-            known = await _held(connection, session)
+            known = await held(connection, session)
             if known is None:
-                known = await _added(connection, self._begun.of(session), self._clock.wall())
-            kept = later(segment, known.start)
-            number = await _kept(connection, segment_row(known.number, kept))
+                known = await added(connection, self._begun.of(session), self._clock.wall())
+            check_stream(stream, known.stream)
+            final = later_segment(segment, known.start)
+            number = await kept(connection, segment_row(known.number, final))
             if number is None:
                 return
-            await connection.execute(_counted(known, kept, self._clock.wall()))
+            now = self._clock.wall()
+            await connection.execute(counted(known, final, stream, now))
+            if self._outbox is not None and final.words:
+                await add_to_outbox(connection, known.number, number, now)
             said = terms(segment.text)
             if said:
                 await connection.execute(self._place.words.keep(number, said))
 
-        await self._write(work)
+        await self._write(work, session)
+        if self._outbox is not None:
+            self._outbox.waking.wake()
 
     async def segments(self, session: str, *, last: int = MAX_SEGMENTS) -> list[Segment]:
         """The last finals of a session in order. Raises StoreUnavailable."""
@@ -126,7 +142,7 @@ class SqlStore:
     async def record(self, session: str) -> Record | None:
         """What is known of a session. Raises StoreUnavailable."""
         async with self._reading() as connection:
-            row = (await connection.execute(_named(session))).one_or_none()
+            row = (await connection.execute(named(session))).one_or_none()
         return None if row is None else record_of(row)
 
     async def sessions(self, query: Query) -> Page:
@@ -140,7 +156,7 @@ class SqlStore:
             said = sa.select(segments.c.session).where(segments.c.number.in_(finals))
             found = found.where(sessions.c.number.in_(said))
         async with self._reading() as connection:
-            rows = (await connection.execute(_narrowed(found, query))).all()
+            rows = (await connection.execute(narrowed(found, query))).all()
         page = rows[: query.limit]
         after = page[-1].number if len(rows) > query.limit else None
         return Page(tuple(map(record_of, page)), after)
@@ -153,7 +169,7 @@ class SqlStore:
             return (await connection.execute(gone)).rowcount > 0
 
         self._forgot = True
-        return await self._write(work)
+        return await self._write(work, session)
 
     async def expire(self, before: float) -> int:
         """Forget the sessions that were last heard before. Raises StoreUnavailable."""
@@ -163,11 +179,25 @@ class SqlStore:
         async def work(connection: AsyncConnection) -> int:
             return (await connection.execute(gone)).rowcount
 
+        async def work_on_usage(connection: AsyncConnection) -> None:
+            await connection.execute(forgotten(oldest_day(self._clock.wall())))
+
         total = 0
         while count := await self._write(work):
             total += count
+        await self._write(work_on_usage)
         await self._tidy(forgot=self._forgot or total > 0)
         return total
+
+    async def spend(self, owner: str, day: str, frames: int) -> int:
+        """Add frames to what an owner used on a day. Raises StoreUnavailable, ValueError."""
+        check_spent(day, frames)
+        if frames:
+            return await self._write(
+                lambda connection: add_used(connection, owner, day, frames), f"\0used by {owner}"
+            )
+        async with self._reading() as connection:
+            return (await connection.execute(of_day(owner, day))).scalar() or 0
 
     async def _tidy(self, *, forgot: bool) -> None:
         tidy = self._place.words.tidy()
@@ -180,9 +210,9 @@ class SqlStore:
 
         await self._write(work)
 
-    async def _write(self, work: Work[T]) -> T:
+    async def _write(self, work: Work[T], row: str = "") -> T:
         assert self._together is not None, "expected a store that was opened"
-        return await self._together.write(work)
+        return await self._together.write(work, row)
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
@@ -193,58 +223,3 @@ class SqlStore:
                 yield connection
         except FAULTS as error:
             raise unavailable(error) from error
-
-
-def _named(session: str) -> sa.Select[Any]:
-    return sa.select(sessions).where(sessions.c.id == session)
-
-
-async def _held(connection: AsyncConnection, session: str) -> sa.Row[Any] | None:
-    """The session's row, which nobody else changes meanwhile: SQLite has one writer anyway."""
-    found = await connection.execute(_named(session).with_for_update())
-    row: sa.Row[Any] | None = found.one_or_none()
-    return row
-
-
-async def _added(connection: AsyncConnection, session: Beginning, now: float) -> sa.Row[Any]:
-    """The row of a session that is new, or was until this moment."""
-    new = _insert_into(connection, sessions).values(session_row(session, now))
-    await connection.execute(new.on_conflict_do_nothing(index_elements=["id"]))
-    row = await _held(connection, session.id)
-    assert row is not None, "expected the row that was just written"
-    return row
-
-
-def _insert_into(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return make(table)
-
-
-async def _kept(connection: AsyncConnection, row: dict[str, Any]) -> int | None:
-    """The number of the new final; None where it is kept already."""
-    new = _insert_into(connection, segments).values(row)
-    once = new.on_conflict_do_nothing(index_elements=["session", "id"])
-    return (await connection.execute(once.returning(segments.c.number))).scalar_one_or_none()
-
-
-def _counted(known: sa.Row[Any], kept: Segment, now: float) -> sa.Update:
-    """What one more final changes of its session."""
-    return (
-        sa.update(sessions)
-        .where(sessions.c.number == known.number)
-        .values(
-            language=kept.language if kept.words else known.language,
-            heard=now,
-            frames=max(known.frames, kept.end),
-            words=known.words + len(kept.words),
-            segments=known.segments + bool(kept.words),
-        )
-    )
-
-
-def _narrowed(found: sa.Select[Any], query: Query) -> sa.Select[Any]:
-    wanted = {"owner": query.owner, "meeting": query.group, "speaker": query.speaker}
-    for name, value in wanted.items():
-        if value is not None:
-            found = found.where(sessions.c[name] == value)
-    return found if query.after is None else found.where(sessions.c.number < query.after)

@@ -42,6 +42,7 @@ class SessionColumns(TypedColumns):
     """The session's frame at which the frames of its present stream are counted from."""
     words: Named[int] = sa.Column(sa.BigInteger)
     segments: Named[int] = sa.Column(sa.BigInteger)
+    stream: Named[int] = sa.Column(sa.BigInteger)
 
 
 class SegmentColumns(TypedColumns):
@@ -61,5 +62,32 @@ class SegmentColumns(TypedColumns):
     """JSON: `Segment`'s other fields by name."""
 
 
+class UsedColumns(TypedColumns):
+    """Sound that one owner used on one day; both together are the key."""
+
+    owner: Named[str] = sa.Column(Line, primary_key=True)
+    day: Named[str] = sa.Column(sa.Text, primary_key=True)
+    """ISO's, so that later ones are greater."""
+    frames: Named[int] = sa.Column(sa.BigInteger)
+
+
+class OutboxColumns(TypedColumns):
+    """One final that is to be told."""
+
+    number: Named[int] = sa.Column(sa.BigInteger, primary_key=True)
+    """Counts up, within a session in the order in which finals were kept."""
+    id: Named[str] = sa.Column(sa.Text)
+    session: Named[int] = sa.Column(sa.BigInteger)
+    """Of `sessions.number`; goes with it."""
+    segment: Named[int] = sa.Column(sa.BigInteger)
+    """Of `segments.number`, which goes with the session alone."""
+    written: Named[float] = sa.Column(sa.Double)
+    due: Named[float | None] = sa.Column(sa.Double)
+    """Seconds since 1970: the next attempt, or the end of a lease; None behind another final."""
+    attempts: Named[int] = sa.Column(sa.BigInteger)
+
+
 sessions = Table("sessions", metadata, SessionColumns)
 segments = Table("segments", metadata, SegmentColumns)
+used = Table("used", metadata, UsedColumns)
+outbox = Table("outbox", metadata, OutboxColumns)

@@ -34,6 +34,7 @@ FAULTS = (DBAPIError, PoolTimeout, OSError)
 @dataclass(eq=False)
 class _Waiting:
     work: Work[Any]
+    row: str
     done: asyncio.Future[Any]
     result: Any = None
     error: SottoError | None = field(default=None)
@@ -47,13 +48,16 @@ class Together:
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], row: str = "") -> T:
         """What the work gives, once it is committed.
+
+        `row`: which one it holds, where other servers' work waits for that. Work on the same row
+        is done in the order in which it came.
 
         Raises StoreUnavailable, and a SottoError of the work itself, which then must have written
         nothing.
         """
-        waiting = _Waiting(work, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(work, row, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
@@ -77,7 +81,8 @@ class Together:
     async def _commit(self, batch: list[_Waiting]) -> None:
         try:
             async with self._engine.begin() as connection:
-                for each in batch:
+                # All servers take their rows in one order, so that no two wait for each other.
+                for each in sorted(batch, key=lambda each: each.row):
                     await _do(each, connection)
         except FAULTS as error:
             if len(batch) == 1 or not _is_of_one(error):

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from sotto.errors import SottoError
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.transcript.options import DecodeOptions, PolicyName
 from sotto.transports.deepgram.errors import error_message, fault_of, refusal
 from sotto.transports.deepgram.lines import Conversation

@@ -14,7 +14,7 @@ from sotto.audio.format import frames, seconds
 from sotto.errors import SottoError
 from sotto.runtime.intake import Message
 from sotto.runtime.runner import Flush, Listener
-from sotto.runtime.service import Stream
+from sotto.runtime.stream import Stream
 from sotto.runtime.until import until
 from sotto.runtime.voices import Voices
 from sotto.transcript.events import Event

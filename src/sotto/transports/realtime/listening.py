@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator
 
 from sotto.audio.format import FRAMES_PER_SECOND
 from sotto.errors import BadAudio, BadOption
+from sotto.runtime.closing import EARLY
 from sotto.runtime.intake import Message
 from sotto.runtime.requests import StreamRequest
-from sotto.runtime.service import Stream
+from sotto.runtime.stream import Stream
 from sotto.transcript.events import Event
 from sotto.transports.realtime.call import Call, made_up
 from sotto.transports.realtime.events import (
@@ -84,6 +85,9 @@ class Listening:
             await call.tell(error_event(error, first.event_id))
         except BadAudio as error:
             await call.tell(error_event(error))
+        except EARLY:
+            await call.tell(*self._turns.finish())
+            raise
         await call.tell(*self._turns.finish())
 
     async def _listen(self, event: Event) -> None:

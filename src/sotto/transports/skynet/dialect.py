@@ -49,7 +49,8 @@ from sotto.errors import (
     UnknownLanguage,
 )
 from sotto.runtime.requests import StreamRequest
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.runtime.until import until
 from sotto.runtime.voices import Voices
 from sotto.transcript.events import Event

@@ -11,7 +11,8 @@ from sotto.audio.format import PcmFormat
 from sotto.errors import BadOption, ProtocolViolation, SottoError, Unauthorized
 from sotto.runtime.intake import Message
 from sotto.runtime.requests import Sniffed, StreamRequest
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.transcript.events import Event
 from sotto.transcript.languages import parse_language
 from sotto.transcript.options import one_of

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 from sotto.audio.format import seconds
 from sotto.errors import CallerError, ProtocolViolation, SottoError, TooLarge
+from sotto.runtime.closing import EARLY
 from sotto.runtime.intake import Message
 from sotto.runtime.requests import StreamRequest
-from sotto.runtime.service import Service, Stream
+from sotto.runtime.service import Service
+from sotto.runtime.stream import Stream
 from sotto.transcript.events import Committed, Event
 from sotto.transports.tcp import TcpPeer
 from sotto.transports.wyoming.shapes import Sound, Transcribe, info, parse
@@ -120,7 +122,11 @@ class _Conversation:
         )
         async with self._service.open_stream(request, NAME, self._peer.caller.owner) as stream:
             told = _Told(self._peer, request.decode.language)
-            await stream.run(self._messages(first, sound, stream), told)
+            try:
+                await stream.run(self._messages(first, sound, stream), told)
+            except EARLY:
+                await told.finish(stream.session.language)
+                raise
             await told.finish(stream.session.language)
 
     async def _messages(

@@ -1,0 +1,1 @@
+"""Traces, for who looks at them elsewhere."""

@@ -1,0 +1,95 @@
+"""One open stream, for whoever brings its sound and takes its events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sotto.errors import Gone, Superseded
+from sotto.interfaces.engine import Traits
+from sotto.runtime.carrying import Start
+from sotto.runtime.closing import Closing, End
+from sotto.runtime.door import WayIn
+from sotto.runtime.front_end import FrontEnd
+from sotto.runtime.intake import Message, hear_stream
+from sotto.runtime.names import Hold
+from sotto.runtime.quota import metered
+from sotto.runtime.requests import Place
+from sotto.runtime.runner import Heard, Listener, Surroundings, run_session
+from sotto.runtime.until import until
+from sotto.streaming.session import Session
+from sotto.transcript.events import Warned
+
+STALLED = 60.0
+"""Seconds in which a client that comes back may send nothing, and no word is cut for it: it says
+itself that its sound pauses, so that more likely its line does not carry any."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One open stream."""
+
+    id: str
+    model: str
+    traits: Traits
+    session: Session
+    warnings: tuple[Warned, ...]
+    """What the client should know before it sends sound."""
+    start: Start
+    """Where it begins on the clock of its session, which is its listener's."""
+    _place: Place | None
+    _door: WayIn
+    _front_end: FrontEnd
+    _around: Surroundings
+    _idle: float
+    _hold: Hold
+    _closing: Closing
+
+    @property
+    def frame(self) -> int:
+        """The session's frame up to which sound was heard."""
+        return self.start.origin + self.session.frame
+
+    async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
+        """From the first message to the last event; see `run_session`.
+
+        What the client missed of the session comes first. Raises also why it was ended early:
+        Draining, RateLimited; Superseded where another stream carries the session on.
+        """
+        end = End(self._hold.wanted, self.session)
+        try:
+            with self._closing.stream(end):
+                for event in self.start.told_again():
+                    await listener(event)
+                trace = self._around.watch.trace
+                taken = trace.arriving(self._taken(end.noticed(messages), end))
+                heard = trace.leaving(metered(self.start.heard(self._hear(taken)), end.at_pause))
+                await run_session(self.session, heard, end.watched(listener), self._around)
+        except Gone:
+            end.check()
+            raise
+        finally:
+            self._door.close()
+        end.check()
+
+    def _hear(self, messages: AsyncIterator[Message]) -> AsyncIterator[Heard]:
+        idle = STALLED if self._comes_back else self._idle
+        return hear_stream(
+            messages, self._door, self._front_end, idle=idle, comes_back=self._comes_back
+        )
+
+    @property
+    def _comes_back(self) -> bool:
+        return self._place is not None and self._place.comes_back
+
+    async def _taken(self, messages: AsyncIterator[Message], end: End) -> AsyncIterator[Message]:
+        """The messages while the session is this stream's.
+
+        Raises Superseded; Gone where a client is cut off that comes back, elsewhere.
+        """
+        async for message in until(messages, self._hold.wanted):
+            yield message
+        if self._hold.is_superseded and self._place is not None:
+            raise Superseded("expected the session's newest stream, got one that is carried on")
+        if end.is_cut and self._comes_back:
+            raise Gone("the client takes its open utterance to another server")
