@@ -26,7 +26,7 @@ from sotto.client import (
 from tests.clusters import Cluster, kill, until
 from tests.speech import CLIP, CLIP_TEXT, Pcm, pcm_s16le
 
-PATIENCE = Patience(tries=40, opening=40, waits=(0.2, 0.5, 1.0))
+PATIENCE = Patience(tries=40, opening=40, waits=(0.2, 0.5, 1.0), pause=None)
 SHIFT = 0.3
 """Seconds, within which times are the same: a detector that begins anew is sure a little sooner
 or later."""

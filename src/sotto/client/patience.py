@@ -14,7 +14,7 @@ LONGEST = 600.0
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a client goes on trying."""
+    """How long a client goes on trying, and waits for the program's sound."""
 
     tries: int = 10
     """In a row without a final, after a connection was lost; 0: none."""
@@ -25,6 +25,9 @@ class Patience:
     spread: float = 0.3
     """Added to each wait at random, up to this part of it, so that not all clients of a server
     come back at once."""
+    pause: float | None = 2.0
+    """Seconds without sound of the program, after which the open utterance ends; None: it stays
+    open. The server could not know whether the program pauses or the line, and waits longer."""
 
     def wait(
         self, tried: int, retry_after: float | None, chance: Callable[[], float] = random.random

@@ -19,9 +19,6 @@ from sotto.errors import Gone, SottoError
 Dial: TypeAlias = Callable[[Place], Awaitable[tuple[Line, Ready]]]
 """Opens another stream of the same kind, at a place. Raises SottoError."""
 
-PAUSE_SECONDS = 2.0
-"""Without sound of the program, after which the open utterance is ended. The server could not know
-whether the program pauses or the line: so it does not end it by itself."""
 PULSE_SECONDS = 5.0
 """Between two looks whether the server is still there, where nothing is sent."""
 
@@ -125,7 +122,7 @@ class Run:
                 if self.ended:
                     await line.finish()
                     return
-                if not await self._more(PAUSE_SECONDS if spoke else None):
+                if not await self._more(self._patience.pause if spoke else None):
                     progress.mark()
             elif piece.data:
                 spoke = True
