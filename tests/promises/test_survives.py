@@ -20,9 +20,10 @@ from sotto.plugins.storage.sql import SqlStore
 from sotto.testing.store_contract import final
 
 CHAOS = (
-    "bench chaos --cuts 30 --kills 1 --stops 1 --streams 8 --seconds 20 --pace 4 --stall 1 --seed 7 "
-    "--threads 1 --no-partials --json"
-).split()
+    *("bench", "chaos", "--cuts", "30", "--kills", "1", "--stops", "1"),
+    *("--streams", "8", "--seconds", "20", "--pace", "4", "--stall", "1"),
+    *("--seed", "7", "--threads", "1", "--no-partials", "--json"),
+)
 
 
 def test_cuts_a_kill_and_a_stop_lose_and_double_no_word(tmp_path: Path) -> None:
