@@ -99,7 +99,7 @@ async def test_silent_mode_sends_images_alone_and_hears_the_same(visit, spoken_c
     sent, said, shown = await spoken(visit, last, silent=True)
     assert [url.split("?")[0].rsplit("/", 1)[-1] for url in sent.sockets] == ["stream"]
     assert sent.texts == [
-        {"model": "nano", "language": "en", "encoding": "mel8"},
+        {"model": "nano", "language": "en", "encoding": "mel8", "received": 0},
         {"type": "finish"},
     ]
     assert {request.method for request in sent.requests} == {"GET"}

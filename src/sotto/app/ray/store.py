@@ -16,6 +16,8 @@ from sotto.transcript.words import Segment
 
 PATIENCE = 20.0
 """Seconds that a call waits for the keeper, which is started anew where it died."""
+PAUSE = 0.2
+"""Seconds between two tries meanwhile."""
 
 
 class RemoteStore:
@@ -69,20 +71,20 @@ class RemoteStore:
 
     async def spend(self, owner: str, day: str, frames: int) -> int:
         """Add to what an owner used; where the keeper dies meanwhile, it is not tried again."""
-        total: int = await self._ask("spend", owner, day, frames, tries=1)
+        total: int = await self._ask("spend", owner, day, frames, once=True)
         return total
 
-    async def _ask(self, method: str, *args: object, tries: int = 2, **kwargs: object) -> Any:
+    async def _ask(self, method: str, *args: object, once: bool = False, **kwargs: object) -> Any:
         parcel = pack_call(method, args, kwargs)
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
-                    tries -= 1
                     try:
                         return unpack(await self._call.remote(parcel))
                     except RayError:
-                        if not tries:
+                        if once:
                             raise
+                    await asyncio.sleep(PAUSE)
         except (RayError, RayServeException, TimeoutError) as error:
             raise StoreUnavailable(
                 f"expected the store's process to answer, got {type(error).__name__}"
