@@ -31,8 +31,6 @@ class End:
         """`wanted`: once it is set, no more messages are taken."""
         self.why: SottoError | None = None
         """What the client is told after its last final."""
-        self.is_cut = False
-        """Whether it ends wherever it is."""
         self._wanted = wanted
         self._session = session
         self._waits = 0
@@ -54,7 +52,6 @@ class End:
     def now(self, why: SottoError) -> None:
         """Wherever it is; what was said until now becomes a final, or waits for its client."""
         self.why = self.why or why
-        self.is_cut = True
         self._wanted.set()
 
     def watched(self, listener: Listener) -> Listener:

@@ -14,7 +14,16 @@ from typing import TypeAlias
 
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import seconds
-from sotto.errors import CallerError, EngineFailed, Gone, Overloaded, SottoError, Superseded
+from sotto.errors import (
+    CallerError,
+    Draining,
+    EngineFailed,
+    Gone,
+    Overloaded,
+    RateLimited,
+    SottoError,
+    Superseded,
+)
 from sotto.interfaces.engine import DecodeJob, Hypothesis
 from sotto.runtime.batcher import Recognizer, Ticket
 from sotto.runtime.keeping import Keeper, Keeping
@@ -34,6 +43,8 @@ It raises Gone or TooSlow where telling is no use any more, and sees to it that 
 
 MAX_OUTBOX = 1_000
 """Events that wait for a slow listener before no more sound is taken."""
+LEAVING = (Gone, Superseded, Draining, RateLimited)
+"""Why a client that comes back takes its open utterance to another stream."""
 ATTEMPTS = 2
 """Times that a job is tried where the engine broke."""
 
@@ -92,7 +103,7 @@ class _Out:
 
 class _Driver:
     def __init__(self, session: Session, listener: Listener, around: Surroundings) -> None:
-        self.failure: CallerError | None = None
+        self.failure: SottoError | None = None
         self._session = session
         self._listener = listener
         self._around = around
@@ -109,7 +120,7 @@ class _Driver:
         try:
             async for item in heard:
                 await self._hear(item, tasks)
-        except CallerError as error:
+        except (CallerError, Draining) as error:
             self.failure = error
         self._leave()
         self._act(self._session.finish(), tasks)
@@ -137,7 +148,8 @@ class _Driver:
             return
         if isinstance(self.failure, Gone | Superseded):
             self._listener = _nobody
-            self._left = self._session.newest if self._session.is_speaking else None
+        if isinstance(self.failure, LEAVING) and self._session.is_speaking:
+            self._left = self._session.newest
 
     def _act(self, actions: Iterable[Action], tasks: asyncio.TaskGroup) -> None:
         for action in actions:
@@ -195,13 +207,19 @@ class _Driver:
             event = self._outbox[0]
             await self._keep(event)
             try:
-                await self._tell(event)
+                if not self._is_left(event):
+                    await self._tell(event)
             except CallerError as error:
                 self._listener = _nobody
                 self.failure = error
             self._around.watch.trace.told(event)
             self._outbox.popleft()
             self._changed.set()
+
+    def _is_left(self, event: Event) -> bool:
+        """Whether it is of what the client says again elsewhere."""
+        number = event.segment.id if isinstance(event, Final) else getattr(event, "utterance", None)
+        return self._left is not None and number == self._left
 
     async def _keep(self, event: Event) -> None:
         if not isinstance(event, Final) or self._keeper is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sotto.errors import Gone, Superseded
+from sotto.errors import Superseded
 from sotto.interfaces.engine import Traits
 from sotto.runtime.carrying import Start
 from sotto.runtime.closing import Closing, End
@@ -65,9 +65,6 @@ class Stream:
                 taken = trace.arriving(self._taken(end.noticed(messages), end))
                 heard = trace.leaving(metered(self.start.heard(self._hear(taken)), end.at_pause))
                 await run_session(self.session, heard, end.watched(listener), self._around)
-        except Gone:
-            end.check()
-            raise
         finally:
             self._door.close()
         end.check()
@@ -85,11 +82,12 @@ class Stream:
     async def _taken(self, messages: AsyncIterator[Message], end: End) -> AsyncIterator[Message]:
         """The messages while the session is this stream's.
 
-        Raises Superseded; Gone where a client is cut off that comes back, elsewhere.
+        Raises Superseded; of a client that comes back also why it ends, so that no word is begun
+        which it says again elsewhere.
         """
         async for message in until(messages, self._hold.wanted):
             yield message
         if self._hold.is_superseded and self._place is not None:
             raise Superseded("expected the session's newest stream, got one that is carried on")
-        if end.is_cut and self._comes_back:
-            raise Gone("the client takes its open utterance to another server")
+        if self._comes_back:
+            end.check()
