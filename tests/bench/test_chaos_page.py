@@ -21,7 +21,8 @@ def test_each_promise_has_its_command() -> None:
     rows = re.findall(r"^\| (.+) \| (.+) \|$", PROMISES, re.MULTILINE)[2:]
     assert len(rows) > 12
     for promise, shown in rows:
-        assert "`sotto " in shown or "`pytest " in shown or "the same commands" in shown, promise
+        ways = ("`sotto ", "`pytest ", "`python ", "the same commands")
+        assert any(way in shown for way in ways), promise
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("sotto")])
@@ -31,6 +32,15 @@ def test_a_command_of_ours_is_understood(command: str) -> None:
     assert ran.exit_code == 0, ran.output
     for option in (word for word in words if word.startswith("--")):
         assert option in ran.output
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("python ")])
+def test_a_script_that_is_named_is_there(command: str) -> None:
+    _, *words = shlex.split(command)
+    name = words[1].replace(".", "/") + ".py" if words[0] == "-m" else words[0]
+    script = (ROOT / name).read_text()
+    for option in (word for word in words if word.startswith("--")):
+        assert f'"{option}"' in script
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one.startswith("pytest")])
