@@ -13,7 +13,7 @@ from sotto.app.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reliability.md").read_text()
-COMMANDS = re.findall(r"`((?:sotto|pytest)\s[^`]+)`", PAGE)
+COMMANDS = re.findall(r"`((?:sotto|pytest|python)\s[^`]+)`", PAGE)
 PROMISES = PAGE.split("## What is promised")[1].split("## What is not promised")[0]
 
 
