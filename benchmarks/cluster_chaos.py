@@ -2,9 +2,9 @@
 
     python -m benchmarks.cluster_chaos --kills 100 --streams 8
 
-Two doors and two engines on this machine, with their store in SQLite. Again and again one of them,
-or the controller, gets SIGKILL, and the next one only once Ray has put another in its place. What
-the clients are told is held against an unbroken run, as `sotto bench chaos` does it.
+Two doors and two engines on this machine, with their store in SQLite. Again and again one of them
+gets SIGKILL, and the next one only once Ray has put another in its place. What the clients are told
+is held against an unbroken run, as `sotto bench chaos` does it.
 """
 
 import argparse
