@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sotto.audio.format import HOP
-from sotto.errors import Forbidden, Gone, Superseded
+from sotto.errors import Draining, Forbidden, Gone, Superseded
 from sotto.plugins.storage.memory import MemoryStore
 from sotto.runtime.carrying import carried_on
+from sotto.runtime.closing import LULL, Closing
 from sotto.runtime.intake import Message
 from sotto.runtime.requests import Place, StreamRequest
 from sotto.runtime.service import Service
@@ -88,11 +89,13 @@ class Client:
         heard: int = 0,
         error: Exception | None = None,
         owner: str | None = None,
+        messages: AsyncIterator[Message] | None = None,
     ) -> None:
         received = self.finals[-1].id + 1 if self.finals else 0
         request = StreamRequest(session=self._session, place=Place(at, received, heard))
         async with self.service.open_stream(request, "stream", owner) as stream:
-            await stream.run(once(frames_of(at, end, self._sound), error), self.listen)
+            sent = messages or once(frames_of(at, end, self._sound), error)
+            await stream.run(sent, self.listen)
 
 
 async def stored(service: Service) -> list[str]:
@@ -123,6 +126,28 @@ async def test_a_word_that_a_cut_left_open_is_heard_whole_by_the_next_stream(
     with pytest.raises(Gone):
         await client.stream(0, 220, error=Gone("the line broke in the second word"))
     assert await stored(service) == ["alpha"]
+    await client.stream(client.settled)
+    assert await stored(service) == [segment.text for segment in client.finals] == ALL
+
+
+@pytest.mark.parametrize("end", [*range(200, 216), 230])
+async def test_a_server_that_stops_begins_no_word_that_its_client_says_again(
+    service: Service, end: int
+) -> None:
+    """Neither where the word has begun, nor where its beginning lies at the door still."""
+    client, why = Client(service), Draining("the server is about to stop")
+
+    async def until_stopped() -> AsyncIterator[Message]:
+        yield frames_of(0, end)
+        service.closing.end_streams(why)
+        await asyncio.sleep(4 * LULL)
+        service.closing.cut_streams(why)  # it speaks, and does not pause
+        await asyncio.Event().wait()
+
+    with pytest.raises(Draining):
+        await client.stream(0, messages=until_stopped())
+    assert await stored(service) == [segment.text for segment in client.finals] == ["alpha"]
+    service.closing = Closing()
     await client.stream(client.settled)
     assert await stored(service) == [segment.text for segment in client.finals] == ALL
 

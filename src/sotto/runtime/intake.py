@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 from sotto.audio.chunk import MelChunk
 from sotto.audio.format import SAMPLE_RATE, WINDOW_FRAMES, Samples
-from sotto.errors import CallerError, Gone, RateLimited, Superseded, TooLarge
+from sotto.errors import CallerError, TooLarge
 from sotto.runtime.door import WayIn
 from sotto.runtime.ear import Ear
 from sotto.runtime.front_end import FrontEnd
-from sotto.runtime.runner import Flush, Heard
+from sotto.runtime.runner import LEAVING, Flush, Heard
 from sotto.runtime.until import unless_idle
 
 Message: TypeAlias = bytes | Flush
@@ -44,7 +44,7 @@ async def hear_stream(
                 yield piece
     except CallerError as error:
         failure = error
-    if not (comes_back and isinstance(failure, Gone | Superseded | RateLimited)):
+    if not (comes_back and isinstance(failure, LEAVING)):
         yield await asyncio.to_thread(door.finish)
     if failure := failure or door.fault:
         raise failure

@@ -32,7 +32,15 @@ from sotto.runtime.observing import Watch
 from sotto.runtime.tracing import Look
 from sotto.streaming.actions import Action, Decode, Emit
 from sotto.streaming.session import Session
-from sotto.transcript.events import Acknowledged, Committed, Event, Final
+from sotto.transcript.events import (
+    Acknowledged,
+    Committed,
+    Event,
+    Final,
+    Partial,
+    SpeechEnded,
+    SpeechStarted,
+)
 from sotto.transcript.later import later, later_segment
 
 Listener: TypeAlias = Callable[[Event], Awaitable[None]]
@@ -218,8 +226,13 @@ class _Driver:
 
     def _is_left(self, event: Event) -> bool:
         """Whether it is of what the client says again elsewhere."""
-        number = event.segment.id if isinstance(event, Final) else getattr(event, "utterance", None)
-        return self._left is not None and number == self._left
+        match event:
+            case Final(segment):
+                return segment.id == self._left
+            case SpeechStarted() | Partial() | Committed() | SpeechEnded():
+                return event.utterance == self._left
+            case _:
+                return False
 
     async def _keep(self, event: Event) -> None:
         if not isinstance(event, Final) or self._keeper is None:
