@@ -6,7 +6,10 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sotto.audio.chunk import Speech
+import numpy as np
+
+from sotto.audio.buffer import FrameBuffer
+from sotto.audio.chunk import Mel, Speech
 from sotto.audio.format import WINDOW_FRAMES
 from sotto.interfaces.engine import DecodeJob, HeardWord
 from sotto.streaming.utterance import Utterance
@@ -76,17 +79,19 @@ def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
     return pieces
 
 
-def waiting(utterances: Iterable[Utterance], flights: Iterable[Flight]) -> list[Utterance]:
-    """Those that ended and are in no window yet."""
+def ahead(
+    utterances: Iterable[Utterance],
+    flights: Iterable[Flight],
+    context: AudioContext,
+    *,
+    is_all: bool,
+) -> list[list[Piece]]:
+    """The windows of what ended and is in none yet; not the last where more may come to fill it."""
     out = {piece.utterance.id for flight in flights for piece in flight.pieces}
-    return [
+    left = [
         one for one in utterances if one.end is not None and not one.final and one.id not in out
     ]
-
-
-def windows(ended: Iterable[Utterance], limit: int, *, is_all: bool) -> list[list[Piece]]:
-    """As `pack` has them, one after the other; not the last one where more may come to fill it."""
-    left, found = list(ended), []
+    limit, found = ROOM[context], []
     while left:
         pieces = pack(left, limit)
         if limit and len(pieces) == len(left) and not is_all:
@@ -94,6 +99,13 @@ def windows(ended: Iterable[Utterance], limit: int, *, is_all: bool) -> list[lis
         found.append(pieces)
         left = left[len(pieces) :]
     return found
+
+
+def sound_of(buffer: FrameBuffer, pieces: Iterable[Piece]) -> tuple[Mel, Speech]:
+    """The mel of a window, and the speech in it but for the silence that is missing at its end."""
+    parts = [buffer.window(piece.start, piece.end, missing=piece.missing) for piece in pieces]
+    mel = np.concatenate([part.mel for part in parts])
+    return mel, np.concatenate([part.speech for part in parts])
 
 
 def is_empty(pieces: Iterable[Piece]) -> bool:

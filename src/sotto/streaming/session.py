@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from sotto.audio.buffer import FrameBuffer
 from sotto.audio.chunk import MelChunk
 from sotto.interfaces.engine import BUCKET, DecodeJob, Hypothesis, Priority, Traits
@@ -20,7 +18,7 @@ from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
 from sotto.streaming.looks import Looks
 from sotto.streaming.options import SessionOptions
-from sotto.streaming.packing import ROOM, Flight, Piece, is_empty, pack, share, waiting, windows
+from sotto.streaming.packing import Flight, Piece, ahead, is_empty, pack, share, sound_of
 from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
 from sotto.streaming.utterance import Utterance
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
@@ -120,7 +118,8 @@ class Session:
         if flight is None:
             return []
         verdict = judge(hypothesis, flight.speech, self._options.guards)
-        if self._wants_second_look(flight, hypothesis, verdict):
+        allowed = self._traits.second_look and not flight.looked_twice
+        if allowed and verdict.suspicion and hypothesis.audio_context is not AudioContext.FULL:
             return [self._second_look(flight)]
         if flight.final:
             actions = self._hear_final(flight, hypothesis, verdict)
@@ -197,10 +196,10 @@ class Session:
     def _plan_ahead(self) -> Iterator[Action]:
         """Finals of a file, as many at once as may be: the decoder takes them in one batch."""
         wanted, flights = self._options.lookahead, self._flights.values()
-        limit = ROOM[self._options.decode.audio_context or self._traits.audio_context]
+        context = self._options.decode.audio_context or self._traits.audio_context
         # One utterance more, and no sound comes until some of them were heard.
         is_all = self._finished or len(self._utterances) >= self._backlog
-        ready = windows(waiting(self._utterances, flights), limit, is_all=is_all)
+        ready = ahead(self._utterances, flights, context, is_all=is_all)
         if len(ready) < wanted and not is_all:
             return
         for pieces in ready[: wanted - len(flights)]:
@@ -224,13 +223,11 @@ class Session:
 
     def _decode(self, pieces: tuple[Piece, ...], priority: Priority) -> Decode:
         first = pieces[0].utterance
-        parts = [
-            self._buffer.window(piece.start, piece.end, missing=piece.missing) for piece in pieces
-        ]
+        mel, speech = sound_of(self._buffer, pieces)
         self._jobs += 1
         job = DecodeJob(
             id=self._jobs,
-            mel=np.concatenate([part.mel for part in parts]),
+            mel=mel,
             options=self._options.decode,
             priority=priority,
             language=self._language.given or first.language,
@@ -239,7 +236,6 @@ class Session:
             context=self._text_before(first),
             replaces=not self._options.is_file and bool(self._flights),
         )
-        speech = np.concatenate([part.speech for part in parts])
         if job.replaces:
             self._replaced = next(iter(self._flights.values()))
             self._flights.clear()
@@ -253,11 +249,6 @@ class Session:
         return (self._text + utterance.left)[-CONTEXT_CHARACTERS:]
 
     # ---- what was heard
-
-    def _wants_second_look(self, flight: Flight, heard: Hypothesis, verdict: Verdict) -> bool:
-        short = heard.audio_context is not AudioContext.FULL
-        allowed = self._traits.second_look and not flight.looked_twice
-        return bool(verdict.suspicion) and short and allowed
 
     def _second_look(self, flight: Flight) -> Decode:
         self._jobs += 1
@@ -275,8 +266,7 @@ class Session:
         paused = flight.paused is not None
         utterance.early = hypothesis if paused and piece.start == utterance.window_start else None
         safe = policy.commit(utterance.history, piece.end, paused=paused)
-        safe = 0 if verdict.suspicion else safe
-        if safe := min(safe, utterance.own(tail)):
+        if safe := 0 if verdict.suspicion else min(safe, utterance.own(tail)):
             yield Emit(Committed(utterance.id, utterance.commit(safe)))
             self._segmenter.settle(utterance.committed[-1].end)
         shown = tuple(heard.word for heard in tail[safe:])

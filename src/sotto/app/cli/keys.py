@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from sotto.errors import BadOption
-    from sotto.plugins.auth.key_file import KeyFile
+    from sotto.plugins.auth.key_file import Key, KeyFile
     from sotto.runtime.access import Scope
 
 app = typer.Typer(
@@ -59,28 +59,29 @@ def add(
 
       [bold]sotto keys add ops --scope admin[/bold]                 for the admin page alone
     """
-    from pydantic import ValidationError
-
-    from sotto.clock import SystemClock
-    from sotto.plugins.auth.key_file import Key, digest, new_key
+    from sotto.plugins.auth.key_file import new_key
 
     key = new_key()
-    row = {
-        "name": name,
-        "sha256": digest(key),
-        "rate": rate,
-        "concurrent": concurrent,
-        "minutes": minutes_per_day,
-        "created": round(SystemClock().wall()),
-    }
-    try:
-        made = Key.model_validate(row if not scope else {**row, "scopes": _scopes(scope)})
-    except ValidationError as error:
-        raise _said(error) from None
+    row = {"name": name, "rate": rate, "concurrent": concurrent, "minutes": minutes_per_day}
+    made = _made(key, row if not scope else {**row, "scopes": _scopes(scope)})
     file = _file(ctx)
     file.add(made)
     typer.echo(f"{name} is in {file.path}; its key is not, and is shown only now:", err=True)
     typer.echo(key)
+
+
+def _made(key: str, row: dict[str, object]) -> Key:
+    """What is kept of a key, with its name and limits. Raises BadOption."""
+    from pydantic import ValidationError
+
+    from sotto.clock import SystemClock
+    from sotto.plugins.auth.key_file import Key, digest
+
+    own = {"sha256": digest(key), "created": round(SystemClock().wall())}
+    try:
+        return Key.model_validate({**row, **own})
+    except ValidationError as error:
+        raise _said(error) from None
 
 
 @app.command("list")
@@ -143,6 +144,6 @@ def _scopes(given: list[str]) -> list[Scope]:
 
 def _file(ctx: typer.Context) -> KeyFile:
     from sotto.app.settings import load
-    from sotto.plugins.auth.key_file import KeyFile
+    from sotto.plugins.auth.key_file import Key, KeyFile
 
     return KeyFile(load(config=ctx.obj).auth.keys)
