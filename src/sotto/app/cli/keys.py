@@ -62,7 +62,12 @@ def add(
     from sotto.plugins.auth.key_file import new_key
 
     key = new_key()
-    row = {"name": name, "rate": rate, "concurrent": concurrent, "minutes": minutes_per_day}
+    row: dict[str, object] = {
+        "name": name,
+        "rate": rate,
+        "concurrent": concurrent,
+        "minutes": minutes_per_day,
+    }
     made = _made(key, row if not scope else {**row, "scopes": _scopes(scope)})
     file = _file(ctx)
     file.add(made)
@@ -144,6 +149,6 @@ def _scopes(given: list[str]) -> list[Scope]:
 
 def _file(ctx: typer.Context) -> KeyFile:
     from sotto.app.settings import load
-    from sotto.plugins.auth.key_file import Key, KeyFile
+    from sotto.plugins.auth.key_file import KeyFile
 
     return KeyFile(load(config=ctx.obj).auth.keys)
