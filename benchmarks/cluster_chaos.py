@@ -18,10 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sotto.bench.chaos.material import own_digits
-from sotto.bench.chaos.plan import Wanted
+from sotto.bench.chaos.plan import Wanted, habits
 from sotto.bench.chaos.result import result, rows
 from sotto.bench.chaos.run import Chaos
-from sotto.bench.streams.plan import Talk
 from sotto.bench.streams.sound import Bank
 from sotto.client import StreamOptions
 from sotto.clock import SystemClock
@@ -73,7 +72,7 @@ def main() -> int:
     parser.add_argument("--partials", action="store_true")
     parser.add_argument("--json", type=Path, help="a file for the result")
     given = parser.parse_args()
-    talk = Talk(warm_up=0.0, counted=given.seconds)
+    talk = habits(given.seconds)
     wanted = Wanted(0, given.kills, 0, given.streams, talk=talk, seed=given.seed)
     said: StreamOptions = {
         "language": "en",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,6 +54,14 @@ def test_strings_have_as_many_words_as_asked_for_and_all_ends_are_known(seed):
             for placed in utterance.clips
         ]
         assert places == [(word.start, word.end) for word in utterance.words]
+
+
+@given(st.integers())
+def test_where_words_do_not_repeat_all_others_are_said(seed):
+    talk = Talk(counted=400.0, repeats=False)
+    said = [[word.text for word in each.words] for each in plan(WORDS, talk, seed, 0).utterances]
+    assert all(a != b for words in said for a, b in pairwise(words))
+    assert {word for words in said for word in words} == {clip.words[0] for clip in WORDS}
 
 
 def test_only_the_last_end_of_a_sentence_is_known():

@@ -118,12 +118,11 @@ def chaos(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     as_json: AsJson = False,
 ) -> None:
     """Talk unbroken, talk while all breaks, compare; again until as much broke as asked for."""
-    from sotto.bench.chaos.plan import Wanted
+    from sotto.bench.chaos.plan import Wanted, habits
     from sotto.bench.results import document
-    from sotto.bench.streams.plan import Talk
 
     server = ServerChoice(ServerOptions(url, None, model, threads, settings, ctx.obj))
-    talk = Talk(warm_up=0.0, counted=seconds)
+    talk = habits(seconds)
     wanted = Wanted(cuts, kills, stops, streams, pace, stall, talk, seed, control)
     if url is not None and wanted.strikes:
         raise BadOption("kills", "expected --cuts alone beside --url: that server is not ours")

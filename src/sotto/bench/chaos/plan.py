@@ -21,6 +21,16 @@ HOW = {How.RESET: 55, How.CLOSE: 35, How.STALL: 10}
 """Of a hundred cuts."""
 
 
+def habits(seconds: float) -> Talk:
+    """A client's, for a round of so much sound.
+
+    No word is said twice in a row, so that one which is told twice shows, and since a decoder may
+    count three of the same otherwise in a window that begins a hundredth of a second elsewhere:
+    what a break loses is asked for here, not that.
+    """
+    return Talk(repeats=False, warm_up=0.0, counted=seconds)
+
+
 @dataclass(frozen=True)
 class Wanted:
     """How much is to be broken, and what is said meanwhile."""
@@ -37,7 +47,7 @@ class Wanted:
     """Seconds of sound that a client says in a second."""
     stall: float = 45.0
     """Seconds for which a connection that passes nothing stays; a client of ours waits for 30."""
-    talk: Talk = field(default_factory=lambda: Talk(warm_up=0.0))
+    talk: Talk = field(default_factory=lambda: habits(60.0))
     """The habits of a client, and the length of a round."""
     seed: int = 0
     control: bool = False

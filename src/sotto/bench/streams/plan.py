@@ -36,6 +36,8 @@ class Talk:
     """In an utterance that is built of clips of one word each: at least, at most."""
     gap: tuple[float, float] = (0.0, 0.3)
     """Seconds between two clips of one utterance, beside the quiet at their ends."""
+    repeats: bool = True
+    """Whether a word of such an utterance may be said twice in a row."""
     shortest_pause: float = 1.0
     """Seconds between two utterances."""
     warm_up: float = 10.0
@@ -154,6 +156,9 @@ def _string(clips: Sequence[Spoken], talk: Talk, dice: random.Random, at: int) -
         if placed:
             at += round(dice.uniform(*talk.gap) * SAMPLE_RATE)
         number = dice.randrange(len(clips))
+        if words and not talk.repeats:
+            others = [i for i, other in enumerate(clips) if other.words[0] != words[-1].text]
+            number = dice.choice(others or [number])
         clip = clips[number]
         placed.append(Placed(number, at))
         words.append(Word(clip.words[0], at + clip.begins, at + clip.ends))
