@@ -55,12 +55,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.serving: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Sotto into $(VENV)"
-	@$(PIP) $(LOCK) --editable .
+	@$(PIP) $(LOCK) --editable '.[talk,webrtc]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml ci/constraints.txt | $(VENV)/bin/python
 	@echo "installing Sotto and its checks into $(VENV)"
-	@$(PIP) $(LOCK) --editable '.[dev,train,ray,jwt,otel,postgres]'
+	@$(PIP) $(LOCK) --editable '.[dev,train,ray,jwt,otel,postgres,talk,webrtc]'
 	@touch $@ $(VENV)/.serving
 
 node_modules/.package-lock.json: package.json package-lock.json

@@ -6,7 +6,8 @@
     │   ├── BadOption           a parameter with a wrong name, type or range
     │   │   ├── UnknownModel
     │   │   ├── UnknownLanguage
-    │   │   └── UnknownSession
+    │   │   ├── UnknownSession
+    │   │   └── UnknownConversation
     │   ├── BadManifest         labelled data that is at fault, line by line
     │   ├── ProtocolViolation   a message that does not fit the dialect at this point
     │   ├── TooLarge            more bytes than the server takes
@@ -23,6 +24,9 @@
         ├── KeysUnavailable     what tokens are checked with cannot be had just now (retryable)
         ├── StoreUnavailable    finals cannot be kept or read just now (retryable)
         ├── EngineFailed        a decode broke; the job can be tried again (retryable)
+        ├── ChatUnavailable     the language model does not answer (retryable)
+        ├── VoiceUnavailable    nothing here speaks that language, or its engine broke
+        ├── NotInstalled        it needs a package that is not there
         ├── Unreachable         no server answers a client of ours (retryable)
         └── Draining            the server is about to stop (retryable)
 
@@ -95,6 +99,17 @@ class UnknownSession(BadOption):
 
     def __init__(self, session: str, how: str = "is kept") -> None:
         super().__init__("id", f"expected the id of a session that {how}, got {session[:200]!r}")
+
+
+class UnknownConversation(BadOption):
+    """No conversation of that name is kept, or none of this caller's."""
+
+    code = "unknown_conversation"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "id", f"expected the name of a conversation that is kept, got {name[:200]!r}"
+        )
 
 
 class BadManifest(CallerError):
@@ -213,6 +228,26 @@ class EngineFailed(ServerError):
     code = "engine_failed"
     retryable = True
     retry_after = 1.0
+
+
+class ChatUnavailable(ServerError):
+    """The language model cannot be reached, refuses, or broke off."""
+
+    code = "chat_unavailable"
+    retryable = True
+    retry_after = 1.0
+
+
+class VoiceUnavailable(ServerError):
+    """Nothing here speaks the language, or what does broke."""
+
+    code = "voice_unavailable"
+
+
+class NotInstalled(ServerError):
+    """It needs an optional package that this server was installed without."""
+
+    code = "not_installed"
 
 
 class Unreachable(ServerError):

@@ -12,6 +12,7 @@ STATUS: dict[type[errors.SottoError], int] = {
     errors.BadAudio: 400,
     errors.UnknownModel: 404,
     errors.UnknownSession: 404,
+    errors.UnknownConversation: 404,
     errors.BadOption: 400,
     errors.TooLarge: 413,
     errors.TooSlow: 408,
@@ -26,6 +27,8 @@ STATUS: dict[type[errors.SottoError], int] = {
     errors.KeysUnavailable: 503,
     errors.StoreUnavailable: 503,
     errors.Draining: 503,
+    errors.VoiceUnavailable: 501,
+    errors.NotInstalled: 501,
     errors.ServerError: 500,
 }
 """Of the nearest class up the tree."""

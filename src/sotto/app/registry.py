@@ -19,6 +19,17 @@ PLUGINS: dict[str, dict[str, str]] = {
         "memory": "sotto.plugins.storage.memory:MemoryStore",
         "sql": "sotto.plugins.storage.sql:SqlStore",
     },
+    "llm": {
+        "openai": "sotto.plugins.llm.openai_chat:OpenAIChat",
+        "parrot": "sotto.plugins.llm.parrot:Parrot",
+    },
+    "tts": {
+        "espeak": "sotto.plugins.tts.espeak:Espeak",
+        "kokoro": "sotto.plugins.tts.kokoro:Kokoro",
+        "sherpa": "sotto.plugins.tts.sherpa:Sherpa",
+        "openai": "sotto.plugins.tts.openai_speech:OpenAISpeech",
+    },
+    "turns": {"smart-turn": "sotto.plugins.turns.smart_turn:SmartTurn"},
     "tracing": {"otel": "sotto.plugins.tracing.otel:sending"},
 }
 """Family → name → `module:attribute`."""

@@ -1,0 +1,1 @@
+"""Speech, thought, speech: turns, answers, and what of them was heard."""

@@ -1,0 +1,1 @@
+"""Whether somebody who pauses has said all."""
