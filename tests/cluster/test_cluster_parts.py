@@ -26,6 +26,7 @@ from sotto.interfaces.engine import DecodeJob, Priority
 from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.storage.memory import MemoryStore
 from sotto.runtime.metrics import Metrics
+from sotto.testing.conversation_contract import ConversationContract
 from sotto.testing.store_contract import StoreContract
 from sotto.transcript.options import DecodeOptions
 from tests.speech import CLIP, pcm_s16le
@@ -41,11 +42,20 @@ class Calls:
         self.remote = method
 
 
+def store_elsewhere(clock: Clock) -> TranscriptStore:
+    desk = StoreDesk(MemoryStore(clock=clock))
+    keeper = type("Keeper", (), {"store": Calls(desk.call)})
+    return RemoteStore(keeper)  # type: ignore[arg-type]
+
+
 class TestStoreElsewhere(StoreContract):
     def make(self, clock: Clock) -> TranscriptStore:
-        desk = StoreDesk(MemoryStore(clock=clock))
-        keeper = type("Keeper", (), {"store": Calls(desk.call)})
-        return RemoteStore(keeper)  # type: ignore[arg-type]
+        return store_elsewhere(clock)
+
+
+class TestConversationsElsewhere(ConversationContract):
+    def make(self, clock: Clock) -> TranscriptStore:
+        return store_elsewhere(clock)
 
 
 @pytest.mark.parametrize(

@@ -168,5 +168,5 @@ async def test_one_of_a_newer_server_is_left_alone(file: Path) -> None:
 
 def test_the_revisions_ship_with_the_package() -> None:
     assert (MIGRATIONS / "env.py").is_file()
-    for name in ("first", "streams", "outbox"):
+    for name in ("first", "streams", "outbox", "conversations"):
         assert (MIGRATIONS / "versions" / f"{name}.py").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from operator import attrgetter
 
 from sotto.app import logs
 from sotto.app.build import build_store
@@ -21,7 +22,10 @@ FRESH = 3 * PERIOD
 """Seconds for which a replica's figures are told; one that is gone is forgotten then."""
 MOST_SECRETS = 20_000
 METHODS = frozenset(
-    {"begin", "append", "segments", "record", "sessions", "delete", "expire", "spend"}
+    {
+        *("begin", "append", "segments", "record", "sessions", "delete", "expire", "spend"),
+        *(f"conversations.{name}" for name in ("claim", "save", "load", "delete", "expire")),
+    }
 )
 """Of the store, that may be called."""
 
@@ -42,7 +46,7 @@ class StoreDesk:
         method, args, kwargs = unpack(parcel)
         assert method in METHODS, "expected a method of the store"
         try:
-            return pack(await getattr(self._store, method)(*args, **kwargs))
+            return pack(await attrgetter(method)(self._store)(*args, **kwargs))
         except SottoError as error:
             return pack(Failed.of(error))
 

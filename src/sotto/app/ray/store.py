@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ray.exceptions import RayError
@@ -11,6 +12,7 @@ from ray.serve.exceptions import RayServeException
 from sotto.app.ray.places import Keeper
 from sotto.app.ray.wire import pack_call, unpack
 from sotto.errors import StoreUnavailable
+from sotto.interfaces.conversations import ConversationStore
 from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record
 from sotto.transcript.words import Segment
 
@@ -25,6 +27,7 @@ class RemoteStore:
 
     def __init__(self, keeper: Keeper) -> None:
         self._call = keeper.store
+        self.conversations: ConversationStore = RemoteConversations(self._ask)
 
     async def open(self) -> None:
         """The keeper opened it."""
@@ -89,3 +92,36 @@ class RemoteStore:
             raise StoreUnavailable(
                 f"expected the store's process to answer, got {type(error).__name__}"
             ) from error
+
+
+class RemoteConversations:
+    """Its ConversationStore; what is asked twice, since the keeper died, does no harm."""
+
+    def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
+        """`ask`: a method of the keeper's store."""
+        self._ask = ask
+
+    async def claim(self, owner: str | None, id: str, holder: str) -> tuple[str, ...]:
+        """What was kept last. Raises BadOption too."""
+        documents: tuple[str, ...] = await self._ask("conversations.claim", owner, id, holder)
+        return documents
+
+    async def save(self, owner: str | None, id: str, documents: Sequence[str], holder: str) -> bool:
+        """Keep a conversation. Raises Superseded, BadOption, TooLarge too."""
+        known: bool = await self._ask("conversations.save", owner, id, tuple(documents), holder)
+        return known
+
+    async def load(self, owner: str | None, id: str) -> tuple[str, ...] | None:
+        """What was kept last."""
+        documents: tuple[str, ...] | None = await self._ask("conversations.load", owner, id)
+        return documents
+
+    async def delete(self, owner: str | None, id: str) -> bool:
+        """Forget a conversation."""
+        known: bool = await self._ask("conversations.delete", owner, id)
+        return known
+
+    async def expire(self, before: float) -> int:
+        """Forget those that were kept last before."""
+        count: int = await self._ask("conversations.expire", before)
+        return count

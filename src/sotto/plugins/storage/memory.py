@@ -7,9 +7,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from sotto.clock import Clock, SystemClock
+from sotto.interfaces.conversations import ConversationStore
 from sotto.interfaces.outbox import Outbox
 from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record, check_spent
 from sotto.plugins.storage.begun import Begun, check_owner, check_stream
+from sotto.plugins.storage.conversations import MemoryConversations
 from sotto.plugins.storage.pending import MemoryOutbox
 from sotto.plugins.storage.terms import asked, terms
 from sotto.plugins.storage.usage import Used, oldest_day
@@ -60,6 +62,7 @@ class MemoryStore:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         """The one heard last at the end."""
         self._outbox = MemoryOutbox(self._record, self._clock) if keeps_outbox else None
+        self._conversations = MemoryConversations(self._clock)
         self._begun = Begun()
         self._used = Used()
         self._numbers = 0
@@ -68,6 +71,11 @@ class MemoryStore:
     def outbox(self) -> Outbox | None:
         """Finals that are to be told; None where none are."""
         return self._outbox
+
+    @property
+    def conversations(self) -> ConversationStore:
+        """In memory too."""
+        return self._conversations
 
     async def open(self) -> None:
         """Nothing is needed."""
@@ -153,6 +161,7 @@ class MemoryStore:
         for session in old:
             self._drop(session)
         self._used.forget(oldest_day(self._clock.wall()))
+        await self._conversations.expire(before)
         return len(old)
 
     async def spend(self, owner: str, day: str, frames: int) -> int:

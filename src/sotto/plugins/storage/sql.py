@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sotto.clock import Clock, SystemClock
+from sotto.interfaces.conversations import ConversationStore
 from sotto.interfaces.outbox import Outbox
 from sotto.interfaces.store import MAX_SEGMENTS, Beginning, Page, Query, Record, check_spent
 from sotto.plugins.storage.begun import Begun, check_owner, check_stream
 from sotto.plugins.storage.connecting import place_of
+from sotto.plugins.storage.conversations import SqlConversations
 from sotto.plugins.storage.migrating import migrate
 from sotto.plugins.storage.outbox import SqlOutbox, add_to_outbox
 from sotto.plugins.storage.rows import record_of, segment_of, segment_row
@@ -43,6 +45,7 @@ class SqlStore:
         self._place = place_of(url)
         self._clock = clock or SystemClock()
         self._outbox = SqlOutbox(self._write, self._reading, self._clock) if keeps_outbox else None
+        self._conversations = SqlConversations(self._write, self._reading, self._clock)
         self._begun = Begun()
         self._forgot = False
         """Whether something was deleted since the index was tidied."""
@@ -54,6 +57,11 @@ class SqlStore:
     def outbox(self) -> Outbox | None:
         """Finals that are to be told; None where none are."""
         return self._outbox
+
+    @property
+    def conversations(self) -> ConversationStore:
+        """In the same database."""
+        return self._conversations
 
     async def open(self) -> None:
         """Bring the database up to date. Raises StoreUnavailable, BadOption."""
@@ -186,6 +194,7 @@ class SqlStore:
         while count := await self._write(work):
             total += count
         await self._write(work_on_usage)
+        await self._conversations.expire(before)
         await self._tidy(forgot=self._forgot or total > 0)
         return total
 

@@ -87,7 +87,23 @@ class OutboxColumns(TypedColumns):
     attempts: Named[int] = sa.Column(sa.BigInteger)
 
 
+class ConversationColumns(TypedColumns):
+    """One conversation of one owner; both names together are unique."""
+
+    number: Named[int] = sa.Column(sa.BigInteger, primary_key=True)
+    owner: Named[str] = sa.Column(Line)
+    """Empty: nobody's."""
+    id: Named[str] = sa.Column(Line)
+    changed: Named[float] = sa.Column(sa.Double)
+    """Seconds since 1970."""
+    said: Named[str] = sa.Column(Line)
+    """JSON, a line each."""
+    holder: Named[str] = sa.Column(Line)
+    """Who claimed it last."""
+
+
 sessions = Table("sessions", metadata, SessionColumns)
 segments = Table("segments", metadata, SegmentColumns)
 used = Table("used", metadata, UsedColumns)
 outbox = Table("outbox", metadata, OutboxColumns)
+conversations = Table("conversations", metadata, ConversationColumns)
