@@ -19,6 +19,7 @@ from sotto.app.ports import open_ports
 from sotto.app.server import make_server
 from sotto.app.setting_sources import Flag
 from sotto.app.settings import Settings, load
+from sotto.dialogue.partner import Partner
 from sotto.plugins.auth.key_file import Key, KeyFile, digest, new_key
 from sotto.runtime.service import Service
 
@@ -44,8 +45,13 @@ class Served:
 
 
 @contextmanager
-def serving(settings: Settings, service: Service | None = None) -> Iterator[Served]:
-    """A server in a thread of its own, until the context ends."""
+def serving(
+    settings: Settings, service: Service | None = None, partner: Partner | None = None
+) -> Iterator[Served]:
+    """A server in a thread of its own, until the context ends.
+
+    `partner`: who answers in conversations; None: whom the settings name.
+    """
     service = service or build_service(settings)
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -53,7 +59,7 @@ def serving(settings: Settings, service: Service | None = None) -> Iterator[Serv
         loops.append(asyncio.get_running_loop())
 
     ports = open_ports(settings)
-    server = make_server(settings, service, ports=ports, greet=note)
+    server = make_server(settings, service, ports=ports, greet=note, partner=partner)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sockets = {"sockets": [listener, *ports.values()]}
         numbers = {name: port.getsockname()[1] for name, port in ports.items()}

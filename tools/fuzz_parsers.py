@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +22,12 @@ from starlette.datastructures import Headers, QueryParams
 
 from sotto.app.build import build_service
 from sotto.app.http import make_app
-from sotto.app.setting_groups import ServerSettings
 from sotto.app.settings import load
 from sotto.audio.format import Encoding, PcmFormat, PcmReader
 from sotto.audio.image import image_size, make_image
 from sotto.audio.mel8 import make_mel8, parse_mel8
 from sotto.clock import SystemClock
+from sotto.dialogue.request import Manner
 from sotto.errors import BadAudio, SottoError
 from sotto.plugins.auth.claims import Rules, caller, parse_claims
 from sotto.plugins.auth.key_file import KEY_PREFIX
@@ -43,8 +43,10 @@ from sotto.transcript.options import DecodeOptions, PolicyName
 from sotto.transports import stream, vosk
 from sotto.transports.deepgram import shapes as deepgram
 from sotto.transports.dialect import token_of
-from sotto.transports.realtime import events as realtime
-from sotto.transports.realtime.session import SessionType, new_session
+from sotto.transports.realtime import incoming as realtime
+from sotto.transports.realtime.session import new_session
+from sotto.transports.realtime.translations import parse_translation
+from sotto.transports.realtime.understood import SessionType, manner_of
 from sotto.transports.skynet.frames import parse_frame
 from sotto.transports.whisperlive.dialect import parse_options, uid_of
 from sotto.transports.whisperlivekit.dialect import parse_parameters
@@ -90,6 +92,13 @@ def _messages(service: Service) -> list[Parser]:
             text,
         ),
         Parser("realtime", partial(_realtime, service), seeds.REALTIME, text, 20),
+        Parser("realtime: talk", partial(_talk, service), seeds.TALK, text, 20),
+        Parser(
+            "realtime: translation",
+            lambda data: parse_translation(_text(data)),
+            seeds.TRANSLATION,
+            text,
+        ),
         Parser("addresses", lambda data: network_of(_text(data)), (b"::1", b"127.0.0.1")),
     ]
 
@@ -165,7 +174,7 @@ class _Forms:
     """A form over HTTP, through all that stands before it and after."""
 
     def __init__(self, service: Service) -> None:
-        self._app = make_app(service, ServerSettings(), Open(SystemClock()), nullcontext)
+        self._app = make_app(service, load(environ={}), Open(SystemClock()), nullcontext)
         self._loop = asyncio.new_event_loop()
 
     def __call__(self, data: bytes) -> None:
@@ -239,6 +248,26 @@ def _realtime(service: Service, data: bytes) -> object:
     return event
 
 
+def _talk(service: Service, data: bytes) -> object:
+    event = realtime.parse_event(_text(data))
+    match event:
+        case realtime.Update(fragment, beta):
+            session = new_session(service, "s", 1, SessionType.REALTIME, Manner())
+            session = session.updated(fragment, beta=beta)
+            json.dumps(session.view(), allow_nan=False)
+            return session.request(service, ""), session.manner, session.wishes
+        case realtime.Create(item):
+            return _at_once(item.item("i", _unheard))
+        case realtime.Respond(wanted, items):
+            assert all(item.id is None or item.id for item in items or ())
+            return manner_of(wanted, Manner())
+    return event
+
+
+async def _unheard(data: bytes) -> str:
+    return ""
+
+
 def _wyoming(data: bytes) -> None:
     parser = EventParser(max_payload=1 << 16)
     cuts = sorted({0, len(data) // 3, len(data) // 2, len(data)})
@@ -281,16 +310,16 @@ def _admit(guard: Guarded, data: bytes) -> None:
     headers = Headers(raw=[(b"authorization", b"Bearer " + data), (b"x-api-key", data)])
     for token in (token_of(headers, {}), token_of({}, {"token": value}), value):
         try:
-            _at_once(guard, token)
+            _at_once(guard.admit(token, Scope.FILES))
         except SottoError:
             continue
         raise AssertionError("somebody was let in")
 
 
-def _at_once(guard: Guarded, token: str | None) -> None:
-    """Nothing in it waits: a loop for each frame would be most of the work."""
-    admitting = guard.admit(token, Scope.FILES)
+def _at_once(work: Coroutine[Any, Any, object]) -> object:
+    """What comes of it. Nothing in it waits: a loop for each frame would be most of the work."""
     try:
-        admitting.send(None)
-    except StopIteration:
-        return
+        work.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waits")

@@ -96,6 +96,82 @@ REALTIME = _dumped(
         "session": {"input_audio_format": "pcm16", "turn_detection": None},
     },
 )
+TRANSLATION = _dumped(
+    {"type": "session.input_audio_buffer.append", "audio": "AAAA"},
+    {"type": "session.update", "session": {"audio": {"output": {"language": "es"}}}},
+    {"type": "session.close", "event_id": "e"},
+)
+TALK = _dumped(
+    {
+        "type": "session.update",
+        "session": {
+            "type": "realtime",
+            "instructions": "Be kind.",
+            "output_modalities": ["audio"],
+            "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+            "tool_choice": {"type": "function", "name": "f"},
+            "max_output_tokens": "inf",
+            "audio": {
+                "input": {
+                    "transcription": None,
+                    "turn_detection": {
+                        "type": "semantic_vad",
+                        "eagerness": "high",
+                        "create_response": False,
+                        "idle_timeout_ms": 5_000,
+                    },
+                },
+                "output": {
+                    "format": {"type": "audio/pcmu"},
+                    "voice": {"id": "a"},
+                    "speed": 1.5,
+                    "language": "es",
+                },
+            },
+            "sotto": {"holds": True},
+        },
+    },
+    {
+        "type": "conversation.item.create",
+        "previous_item_id": "root",
+        "item": {
+            "type": "message",
+            "id": "a",
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": "b"},
+                {"type": "input_audio", "audio": "AAAA"},
+                {"type": "input_image", "image_url": "data:,"},
+            ],
+        },
+    },
+    {
+        "type": "conversation.item.create",
+        "item": {"type": "function_call_output", "call_id": "c", "output": "{}"},
+    },
+    {
+        "type": "response.create",
+        "response": {
+            "conversation": "none",
+            "metadata": {"k": "v"},
+            "input": [
+                {"type": "item_reference", "id": "a"},
+                {"type": "function_call", "name": "f", "call_id": "c", "arguments": "{}"},
+            ],
+            "output_modalities": ["text"],
+            "max_output_tokens": 7,
+        },
+    },
+    {
+        "type": "conversation.item.truncate",
+        "item_id": "a",
+        "content_index": 0,
+        "audio_end_ms": 100,
+    },
+    {"type": "conversation.item.retrieve", "item_id": "a"},
+    {"type": "response.cancel", "response_id": "a"},
+    {"type": "output_audio_buffer.clear"},
+)
 WYOMING = (
     pack("transcribe", {"name": "nano", "language": "en"}),
     pack("audio-start", {"rate": 16_000, "width": 2, "channels": 1}),

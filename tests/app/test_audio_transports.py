@@ -52,7 +52,7 @@ def client(silent: Served) -> Iterator[httpx2.Client]:
 def routes(settings: Settings) -> list[BaseRoute]:
     """All that is mounted."""
     service = build_service(settings)
-    app = make_app(service, settings.server, build_access(settings), lambda: None)  # type: ignore[arg-type,return-value]
+    app = make_app(service, settings, build_access(settings), lambda: None)  # type: ignore[arg-type,return-value]
     found: list[BaseRoute] = []
     waiting: list[BaseRoute] = list(app.routes)
     while waiting:
@@ -101,6 +101,7 @@ def test_what_is_left_is_what_we_know() -> None:
         "/v1/admin/models/{model:path}/load",
         "/v1/admin/models/{model:path}/unload",
         "/v1/admin/sessions/{session:path}",
+        "/v1/conversations/{id}",
         "/v1/mel",
         "/v1/sessions/{session:path}",
     ]

@@ -104,8 +104,8 @@ async def heard(wanted: Told, path: str, word: str, *, most: int | None = None) 
 async def refusals() -> list[Told]:
     async with client.realtime.connect(model="gpt-realtime") as connection:
         await connection.session.update(session={"type": "realtime"})
-        await connection.response.create()
         await connection.session.update(session=session(turn_detection=None))
+        await connection.response.create()
         await connection.input_audio_buffer.commit()
         return await events(connection, lambda event: "commit" in str(event))
 

@@ -82,7 +82,7 @@ async def test_it_says_what_it_offers(served: WyomingServed) -> None:
     assert program.version
     (model,) = program.models
     assert (model.name, model.languages, model.installed) == ("nano", ["en"], True)
-    assert info.tts == info.wake == []
+    assert info.wake == []
 
 
 async def test_home_assistant_gets_its_text(served: WyomingServed) -> None:

@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import groupby
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -59,6 +60,37 @@ class Talk:
             await self.until(lambda event: False)
         return self.socket.close_code
 
+    async def say(self, text: str) -> str:
+        """The id of what is written into the conversation."""
+        content = [{"type": "input_text", "text": text}]
+        item = {"type": "message", "role": "user", "content": content}
+        await self.send("conversation.item.create", item=item)
+        done = await self.until("conversation.item.done")
+        return str(done["item"]["id"])
+
+    async def ask(self, text: str, **wanted: Any) -> Event:
+        """The whole answer to what is written."""
+        await self.say(text)
+        await self.send("response.create", response=wanted)
+        done = await self.until("response.done")
+        answer: Event = done["response"]
+        return answer
+
+    async def refusal(self) -> Event:
+        """What the next error says."""
+        error: Event = (await self.until("error"))["error"]
+        return error
+
+    def sound(self) -> bytes:
+        """Of all answers."""
+        deltas = self.of("response.output_audio.delta")
+        return b"".join(base64.b64decode(event["delta"]) for event in deltas)
+
+    def kinds(self) -> list[str]:
+        """Types of what came, runs of one type as one, without those of the session."""
+        kinds = (event["type"] for event in self.events)
+        return [kind for kind, _ in groupby(kinds) if not kind.startswith("session.")]
+
     def of(self, kind: str) -> list[Event]:
         return [event for event in self.events if event["type"] == kind]
 
@@ -80,6 +112,12 @@ def pcm(clip: Pcm, **heard: Any) -> Event:
     return {"type": "transcription", "audio": {"input": {"format": form, **heard}}}
 
 
+def heard(clip: Pcm, **more: Any) -> Event:
+    """A conversation that hears the clip as it is."""
+    form = {"type": "audio/pcm", "rate": clip.rate}
+    return {"type": "realtime", "audio": {"input": {"format": form, **more}}}
+
+
 def address(server: Served, query: str = "?intent=transcription") -> str:
     return f"ws://{server.host}/v1/realtime{query}"
 
@@ -95,7 +133,9 @@ async def talking(
     """A socket whose session has begun."""
     offered = [Subprotocol(name) for name in protocols] if protocols else None
     url = address(server, query)
-    async with connect(url, additional_headers=headers, subprotocols=offered) as socket:
+    # With a bound it would not see that the server hangs up while events wait to be read.
+    connecting = connect(url, additional_headers=headers, subprotocols=offered, max_queue=None)
+    async with connecting as socket:
         talk = Talk(socket)
         first = await talk.until(lambda event: True)
         assert first["type"] == "session.created"

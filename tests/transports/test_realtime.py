@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sotto.transports.realtime import call as realtime_call
 from tests.serving import Served, serving, watched
 from tests.speech import CLIP, CLIP_TEXT, Pcm, pcm_s16le
 from tests.transports.realtime_client import ITEM, Event, Talk, pcm, talking
-from tests.transports.test_realtime_session import EVENTS
+from tests.transports.realtime_strategies import EVENTS
 
 JIGASIS = {
     "modalities": ["text"],
@@ -165,8 +166,18 @@ async def test_the_betas_header_chooses_its_shape(server: Served, clip: Pcm) -> 
         assert talk.of("conversation.item.added") == []
 
 
-async def test_conversations_are_refused_and_the_session_goes_on(server: Served, clip: Pcm) -> None:
-    async with talking(server, "?model=gpt-realtime") as talk:
+@pytest.fixture
+def without_partner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """As where many processes serve: nobody there holds conversations."""
+    monkeypatch.setattr("sotto.app.server.build_partner", lambda settings, service: None)
+    with serving(load(environ={})) as served:
+        yield served
+
+
+async def test_conversations_are_refused_and_the_session_goes_on(
+    without_partner: Served, clip: Pcm
+) -> None:
+    async with talking(without_partner, "?model=gpt-realtime") as talk:
         refusal = await talk.update({"type": "realtime", "instructions": "Be brief."})
         assert refusal["code"] == "conversation_unavailable"
         await talk.send("response.create", event_id="mine")

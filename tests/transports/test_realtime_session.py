@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import asdict
 from typing import Any, cast
 
 import pytest
@@ -8,93 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sotto.audio.format import Encoding, PcmFormat
+from sotto.dialogue.request import Manner
 from sotto.errors import BadOption
-from sotto.transports.realtime.events import (
-    Append,
-    BadEvent,
-    Clear,
-    Commit,
-    Other,
-    Shape,
-    Update,
-    error_event,
-    parse_event,
-)
-from sotto.transports.realtime.session import (
-    MAX_CHARACTERS,
-    RealtimeSession,
-    SessionType,
-    new_session,
-)
+from sotto.transports.realtime.events import BadEvent, Shape, error_event
+from sotto.transports.realtime.incoming import ClientEvent, Commit, Create, Respond, parse_event
+from sotto.transports.realtime.item_shapes import item_view
+from sotto.transports.realtime.session import MAX_CHARACTERS, RealtimeSession, new_session
+from sotto.transports.realtime.understood import SessionType, manner_of
 from tests.serving import Served
+from tests.transports.realtime_strategies import EVENTS, FRAGMENTS
 
-FAST = settings(deadline=None, max_examples=300)
-
-TEXTS = st.text(st.characters(), max_size=20)  # with surrogates
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=10,
-)
-FORMATS = st.sampled_from(
-    [
-        {"type": "audio/pcm", "rate": 24_000},
-        {"type": "audio/pcm", "rate": None},
-        {"type": "audio/pcmu"},
-        {"type": "audio/mp7"},
-        {"rate": 0},
-        "pcm16",
-        None,
-    ]
-)
-DETECTIONS = st.one_of(
-    st.none(),
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "type": st.sampled_from(["server_vad", "semantic_vad", "hope", None]),
-            "threshold": st.floats(-1, 2),
-            "silence_duration_ms": st.integers(-1, 70_000),
-            "eagerness": st.sampled_from(["low", "auto", "never"]),
-        },
-    ),
-)
-TRANSCRIPTIONS = st.fixed_dictionaries(
-    {},
-    optional={
-        "model": st.sampled_from(["whisper-1", "nano", "gigantic", None]) | JSON,
-        "language": st.sampled_from(["en", "en-US", "xx", None]) | JSON,
-        "languages": st.lists(st.sampled_from(["en", "?"]), max_size=2) | JSON,
-        "prompt": TEXTS | JSON,
-        "keywords": st.lists(TEXTS, max_size=3) | JSON,
-    },
-)
-INPUTS = st.fixed_dictionaries(
-    {},
-    optional={
-        "format": FORMATS | JSON,
-        "turn_detection": DETECTIONS | JSON,
-        "transcription": TRANSCRIPTIONS | JSON,
-    },
-)
-GA = st.fixed_dictionaries(
-    {},
-    optional={
-        "type": st.sampled_from(["transcription", "realtime", "dance"]) | JSON,
-        "audio": st.fixed_dictionaries({"input": INPUTS | JSON}) | JSON,
-        "include": st.lists(TEXTS, max_size=2) | JSON,
-    },
-)
-BETA = st.fixed_dictionaries(
-    {},
-    optional={
-        "input_audio_format": st.sampled_from(["pcm16", "g711_ulaw", "mp7"]) | JSON,
-        "input_audio_transcription": TRANSCRIPTIONS | JSON,
-        "turn_detection": DETECTIONS | JSON,
-        "modalities": st.just(["text"]),
-    },
-)
-FRAGMENTS = st.one_of(GA, BETA, st.dictionaries(TEXTS, JSON, max_size=3))
+FAST = settings(deadline=None, max_examples=200)
 
 
 @pytest.fixture(scope="module")
@@ -169,17 +95,29 @@ def test_a_session_has_bounds(plain: RealtimeSession) -> None:
         plain.updated({"tracing": 1e999})
 
 
+def told_on(manner: Manner) -> None:
+    """As a model's server is told it."""
+    json.dumps(asdict(manner), allow_nan=False, ensure_ascii=False).encode()
+
+
 @FAST
-@given(fragments=st.lists(st.tuples(FRAGMENTS, st.booleans()), max_size=3))
+@given(
+    kind=st.sampled_from(SessionType),
+    fragments=st.lists(st.tuples(FRAGMENTS, st.booleans()), max_size=3),
+)
 def test_any_update_is_one_or_a_bad_option(
-    server: Served, plain: RealtimeSession, fragments: list[tuple[dict[str, Any], bool]]
+    server: Served,
+    kind: SessionType,
+    fragments: list[tuple[dict[str, Any], bool]],
 ) -> None:
-    session = plain
+    session = new_session(server.service, "sess_1", 99, kind, Manner("Be kind."))
     for fragment, beta in fragments:
         try:
             session = session.updated(fragment, beta=beta)
             request = session.request(server.service, "")
             f"{request.decode.prompt}{request.decode.hotwords}".encode()
+            told_on(session.manner)
+            assert session.wishes.idle is None
         except BadOption as error:
             json.dumps(error_event(error)).encode()
     text = json.dumps(session.view(), allow_nan=False)
@@ -187,31 +125,8 @@ def test_any_update_is_one_or_a_bad_option(
     assert session.view()["object"].startswith("realtime.")
 
 
-KINDS = st.sampled_from(
-    [
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-        "session.update",
-        "transcription_session.update",
-        "response.create",
-        "conversation.item.create",
-    ]
-)
-EVENTS = st.one_of(
-    st.binary(max_size=20),
-    TEXTS,
-    st.builds(
-        lambda a, n: a * n, st.sampled_from(["[", '{"a":', "9", "[{}"]), st.integers(1, 9_999)
-    ),
-    JSON.map(json.dumps),
-    st.builds(
-        lambda kind, rest: json.dumps({**rest, "type": kind}),
-        KINDS | JSON,
-        st.fixed_dictionaries(
-            {}, optional={"audio": JSON, "session": JSON, "event_id": JSON, "response": JSON}
-        ),
-    ),
-)
+async def unheard(data: bytes) -> str:
+    return ""
 
 
 @FAST
@@ -225,7 +140,11 @@ def test_any_message_is_an_event_or_a_bad_one(message: str | bytes) -> None:
         assert "expected" in body["message"]
         assert len(json.dumps(body)) < 2_000
     else:
-        assert isinstance(event, Append | Commit | Clear | Update | Other)
+        assert isinstance(event, ClientEvent)
+        if isinstance(event, Create):
+            json.dumps(item_view(asyncio.run(event.item.item("i", unheard)))).encode()
+        if isinstance(event, Respond):
+            told_on(manner_of(event.wanted, Manner()))
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])

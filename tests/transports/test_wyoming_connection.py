@@ -35,7 +35,9 @@ CODES = {
     "bad_option",
     "unknown_model",
     "unknown_language",
+    "voice_unavailable",
 }
+SPOKEN = ("synthesize", "synthesize-start", "synthesize-chunk", "synthesize-stop")
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +191,9 @@ PIECES = st.one_of(
     ),
     st.builds(
         lambda kind, data: pack(kind, data, b"xy"),
-        st.sampled_from(["audio-start", "audio-chunk", "transcribe", "ping", "audio-stop", "z"]),
+        st.sampled_from(
+            ["audio-start", "audio-chunk", "transcribe", "ping", "audio-stop", "z", *SPOKEN]
+        ),
         st.fixed_dictionaries(
             {},
             optional={
@@ -199,6 +203,7 @@ PIECES = st.one_of(
                 "name": st.one_of(st.sampled_from(["nano", "auto", ""]), JSON),
                 "language": st.one_of(st.sampled_from(["en", "fr", "?"]), JSON),
                 "text": JSON,
+                "voice": st.one_of(st.fixed_dictionaries({"name": JSON, "language": JSON}), JSON),
                 "transcript_terms": JSON,
             },
         ),
@@ -217,7 +222,7 @@ def test_every_connection_ends_in_order(served: WyomingServed, pieces: list[byte
     kinds = [kind for kind, _ in events]
     assert set(kinds) <= {
         "info", "pong", "error", "transcript-start", "transcript-chunk", "transcript",
-        "transcript-stop",
+        "transcript-stop", "audio-start", "audio-chunk", "audio-stop", "synthesize-stopped",
     }  # fmt: skip
     assert kinds.count("error") <= 1
     if "error" in kinds:

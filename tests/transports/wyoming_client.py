@@ -58,7 +58,7 @@ class Wire:
             return None
         header = json.loads(line)
         data = self._lines.read(header.get("data_length", 0))
-        assert "payload_length" not in header
+        self._lines.read(header.get("payload_length", 0))
         return header["type"], json.loads(data) if data else {}
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:

@@ -22,8 +22,10 @@ from sotto.transports.dialect import Refusing, token_of
 
 FOR_STREAMS = "/v1/realtime"
 """What lies under it only prepares a socket."""
-SESSIONS = "/v1/sessions"
-"""What lies under it was said before."""
+CALLS = "/v1/realtime/calls"
+"""Who begins a call is counted by it, as long as it lasts."""
+SESSIONS = ("/v1/sessions", "/v1/conversations")
+"""What lies under them was said before."""
 ADMIN = "/v1/admin"
 """What lies under it is for those who run the server."""
 
@@ -61,7 +63,8 @@ class Gate:
         with ExitStack() as stay:
             try:
                 caller = await self._admit(scope, right)
-                stay.enter_context(self._access.enter(caller, right))
+                if scope["path"] != CALLS:
+                    stay.enter_context(self._access.enter(caller, right))
             except SottoError as error:
                 await self._refuse(route, error)(scope, receive, send)
                 return

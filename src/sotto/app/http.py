@@ -25,8 +25,10 @@ from sotto.app.codes import error_response
 from sotto.app.dialects import Dialects
 from sotto.app.gate import Gate
 from sotto.app.setting_groups import ServerSettings
+from sotto.app.settings import Settings
 from sotto.app.sockets import Doorway, mount
 from sotto.clock import SystemClock
+from sotto.dialogue.partner import Partner
 from sotto.runtime.access import Access
 from sotto.runtime.service import Service
 from sotto.transports import admin, status
@@ -38,14 +40,16 @@ UNTOLD = {"tracing": False, "logs": False}
 
 def make_app(
     service: Service,
-    settings: ServerSettings,
+    settings: Settings,
     access: Access,
     lifespan: Callable[[], AbstractAsyncContextManager[None]],
     secrets: Secrets | None = None,
+    partner: Partner | None = None,
 ) -> FastAPI:
     """The application with the dialects that the settings name.
 
-    `secrets`: where the sessions of client secrets are kept; None: here alone.
+    `secrets`: where the sessions of client secrets are kept; None: here alone. `partner`: who
+    answers in conversations; None: nobody.
     """
 
     @asynccontextmanager
@@ -60,25 +64,27 @@ def make_app(
         lifespan=live,
         telemetry=UNTOLD,
     )
-    clock = SystemClock()
-    dialects = Dialects(service, settings, access, clock, secrets or Secrets(clock))
+    clock, server = SystemClock(), settings.server
+    dialects = Dialects(
+        service, server, access, clock, secrets or Secrets(clock), partner, settings.webrtc
+    )
     app.include_router(status.router(service))
     guarded: list[BaseRoute] = []
     for router in dialects.routers():
         app.include_router(router)
         guarded += router.routes
-    doorway = Doorway(service, access, settings)
+    doorway = Doorway(service, access, server)
     for dialect in dialects.sockets():
         mount(app, dialect, doorway)
     _mount_page(app, service)
-    if admin.NAME in settings.modules:
+    if admin.NAME in server.modules:
         _mount_admin_page(app)
     _handle_errors(app, service)
-    patience = settings.send_timeout
+    patience = server.send_timeout
     app.add_middleware(Gate, access=access, routes=guarded, service=service, send_timeout=patience)
-    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes)
-    if settings.cors_origins:
-        _allow_origins(app, settings)
+    app.add_middleware(BodyLimit, limit=server.max_upload_bytes)
+    if server.cors_origins:
+        _allow_origins(app, server)
     return app
 
 
@@ -88,6 +94,7 @@ def _allow_origins(app: FastAPI, settings: ServerSettings) -> None:
         allow_origins=list(settings.cors_origins),
         allow_methods=["*"],
         allow_headers=["*"],
+        expose_headers=["Location"],  # where a call over WebRTC is hung up
     )
 
 

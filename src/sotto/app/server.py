@@ -33,8 +33,10 @@ from sotto.app.memory import giving_back
 from sotto.app.ports import ByPort, open_ports
 from sotto.app.settings import Settings
 from sotto.app.stopping import LAST_SECONDS, Patience, end_after, let_go
+from sotto.app.talk import build_partner, talking
 from sotto.app.tcp import listening, open_port
 from sotto.clock import SystemClock
+from sotto.dialogue.partner import Partner
 from sotto.errors import SottoError
 from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.auth.key_file import KeyFile
@@ -98,16 +100,22 @@ def make_server(
     ports: Mapping[str, socket.socket] = MappingProxyType({}),
     log_level: str = "warning",
     greet: Greeting | None = None,
+    partner: Partner | None = None,
 ) -> uvicorn.Server:
     """The server around a service, not yet running; `greet` runs beside it once it listens.
 
-    `ports`: what listens for single dialects, beside the server's own port.
+    `ports`: what listens for single dialects, beside the server's own port. `partner`: who answers
+    in conversations; None: whom the settings name. Raises BadOption.
     """
+    partner = partner or build_partner(settings, service)
     server = settings.server
     quotas = Quotas(service.store, SystemClock())
     access, listener = build_access(settings, quotas), open_port(settings)
-    wyoming = partial(listening, listener, server, service, access)
-    app = make_app(service, server, access, lambda: _life(service, wyoming, quotas))
+    voices = None if partner is None else partner.voices
+    wyoming = partial(listening, listener, server, service, access, voices)
+    talk = partial(talking, partner, service, settings.talk.timeout)
+    life = partial(_life, service, wyoming, quotas, talk)
+    app = make_app(service, settings, access, life, partner=partner)
     config = uvicorn.Config(
         ByPort(app, ports),
         host=server.host,
@@ -131,11 +139,14 @@ def make_server(
 
 @asynccontextmanager
 async def _life(
-    service: Service, wyoming: Callable[[], AbstractAsyncContextManager[None]], quotas: Quotas
+    service: Service,
+    wyoming: Callable[[], AbstractAsyncContextManager[None]],
+    quotas: Quotas,
+    talk: Callable[[], AbstractAsyncContextManager[None]],
 ) -> AsyncIterator[None]:
     admission = service.admission
     watching = nullcontext() if admission is None else admission.watching(service.metrics)
-    async with running(service), quotas.kept(), watching, giving_back(), wyoming():
+    async with running(service), talk(), quotas.kept(), watching, giving_back(), wyoming():
         yield
 
 

@@ -40,6 +40,7 @@ _PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)")
 Module = Literal[
     "stream",
     "openai",
+    "speech",
     "realtime",
     "transcribe",
     "skynet",

@@ -37,6 +37,7 @@ from sotto.app.setting_sources import (
     from_file,
     from_flags,
 )
+from sotto.app.setting_talk import TalkSettings, VoiceSettings, WebRTCSettings
 from sotto.app.setting_types import Group
 from sotto.errors import BadOption
 
@@ -59,6 +60,9 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     log: LogSettings = LogSettings()
     trace: TraceSettings = TraceSettings()
+    talk: TalkSettings = TalkSettings()
+    voice: VoiceSettings = VoiceSettings()
+    webrtc: WebRTCSettings = WebRTCSettings()
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

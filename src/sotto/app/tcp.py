@@ -14,6 +14,7 @@ from sotto.app.ending import in_time, to_the_end
 from sotto.app.ports import check_audio
 from sotto.app.setting_groups import ServerSettings
 from sotto.app.settings import Settings
+from sotto.dialogue.voices import Voices
 from sotto.runtime.access import Access, Scope
 from sotto.runtime.service import Service
 from sotto.transports.tcp import TcpPeer
@@ -46,13 +47,17 @@ def open_port(settings: Settings) -> socket.socket | None:
 
 @asynccontextmanager
 async def listening(
-    listener: socket.socket | None, settings: ServerSettings, service: Service, access: Access
+    listener: socket.socket | None,
+    settings: ServerSettings,
+    service: Service,
+    access: Access,
+    voices: Voices | None = None,
 ) -> AsyncIterator[None]:
     """The port served for as long as the context lasts; then its connections' last words told."""
     if listener is None:
         yield
         return
-    harbor = _Harbor(service, access, settings)
+    harbor = _Harbor(service, access, settings, voices)
     server = await asyncio.start_server(harbor.serve, sock=listener)
     log.info("listening for Wyoming on %s:%d", *listener.getsockname()[:2])
     try:
@@ -69,6 +74,8 @@ class _Harbor:
     service: Service
     access: Access
     settings: ServerSettings
+    voices: Voices | None
+    """What speaks; None: nothing does."""
     connections: dict[TcpPeer, asyncio.Task[None]] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +88,9 @@ class _Harbor:
         assert task is not None
         self.connections[peer] = task
         dialect = WyomingDialect(
-            self.settings.config_timeout, max_payload=self.settings.max_message_bytes
+            self.settings.config_timeout,
+            max_payload=self.settings.max_message_bytes,
+            voices=self.voices,
         )
 
         address = writer.get_extra_info("peername", ("",))[0]

@@ -26,7 +26,7 @@ class Metrics:
 
         self.sessions = gauge("sotto_sessions", "Streams that are open now.", ["dialect"])
         self.sessions_total = counter("sotto_sessions_opened", "Streams opened.", ["dialect"])
-        self.files = gauge("sotto_files", "Files that are being transcribed now.")
+        self.files = gauge("sotto_files", "Files that are being transcribed, or spoken, now.")
         self.files_total = counter("sotto_files_done", "Files that were transcribed.")
         self.audio = counter("sotto_audio_seconds", "Sound heard, in seconds.", ["kind"])
         self.words = counter("sotto_words", "Words committed.", ["kind"])
@@ -63,6 +63,27 @@ class Metrics:
         self.webhook_outbox = gauge("sotto_webhook_outbox", "Finals that are still to be posted.")
         self.unkept = counter(
             "sotto_finals_not_stored", "Finals told that the store could not keep."
+        )
+        self.answers = counter(
+            "sotto_answers",
+            "Answers in conversations, by how they ended: "
+            "completed, cancelled, failed, incomplete.",
+            ["ending"],
+        )
+        self.interruptions = counter(
+            "sotto_answers_interrupted", "Answers that the user spoke into, and so ended."
+        )
+        self.answer_heard = times(
+            "sotto_turn_heard_seconds",
+            "Time from the end of a turn's speech, as it came in, to its whole text.",
+        )
+        self.answer_word = times(
+            "sotto_answer_first_word_seconds",
+            "Time from a turn's text, or a request, to the language model's first word.",
+        )
+        self.answer_sound = times(
+            "sotto_answer_first_sound_seconds",
+            "Time from a turn's text, or a request, to the first sound of the answer.",
         )
 
     def model_is(self, name: str, state: ModelState) -> None:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from sotto.audio.edges import MAJORITY, OPENS, RELEASES
 from sotto.audio.format import frames, seconds
 from sotto.errors import Draining, Overloaded, TooLarge
+from sotto.interfaces.conversations import ConversationStore, KeepsConversations
 from sotto.interfaces.engine import Traits
 from sotto.interfaces.store import Beginning, TranscriptStore
 from sotto.runtime.admission import Admission
@@ -77,10 +78,17 @@ class Service:
     admission: Admission | None = None
     """None: streams are let in however much the server has to do."""
     draining: bool = False
+    warming: bool = False
+    """Whether who answers in conversations is still being made ready."""
     open_streams: int = 0
     open_files: int = 0
     done: int = 0
     """Files and streams that came to their end."""
+
+    @property
+    def conversations(self) -> ConversationStore | None:
+        """Where those are kept that have a name; None: nowhere."""
+        return self.store.conversations if isinstance(self.store, KeepsConversations) else None
 
     @asynccontextmanager
     async def open_stream(
@@ -150,7 +158,7 @@ class Service:
             pieces = at_most(self.limits.max_file_seconds, read_file(file))
             return hear_file(pieces, self.front_end.ear(traits.n_mels))
 
-        with self._admit_file():
+        with self.admit_file():
             options = SessionOptions(segmenter=self.limits.segmenter)
             return await self._write_down(hear, request, options, tell)
 
@@ -162,7 +170,7 @@ class Service:
         `see` gives it, in a thread. Raises BadAudio where no such model is served; what `see`
         raises; and as `transcribe_file`.
         """
-        with self._admit_file():
+        with self.admit_file():
             image = await asyncio.to_thread(see)
             most = self.limits.max_file_seconds
             if seconds(len(image)) > most:
@@ -231,7 +239,11 @@ class Service:
             self.metrics.sessions.labels(dialect).dec()
 
     @contextmanager
-    def _admit_file(self) -> Iterator[None]:
+    def admit_file(self) -> Iterator[None]:
+        """One file more, heard or spoken, for as long as the context lasts.
+
+        Raises Overloaded, Draining.
+        """
         self._check_open()
         if self.open_files >= self.limits.max_files:
             raise Overloaded(f"expected at most {self.limits.max_files} files, got one more")

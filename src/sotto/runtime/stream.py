@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from sotto.errors import Superseded
@@ -50,11 +50,17 @@ class Stream:
         """The session's frame up to which sound was heard."""
         return self.start.origin + self.session.frame
 
-    async def run(self, messages: AsyncIterator[Message], listener: Listener) -> None:
+    async def run(
+        self,
+        messages: AsyncIterator[Message],
+        listener: Listener,
+        through: Callable[[AsyncIterator[Heard]], AsyncIterator[Heard]] | None = None,
+    ) -> None:
         """From the first message to the last event; see `run_session`.
 
-        What the client missed of the session comes first. Raises also why it was ended early:
-        Draining, RateLimited; Superseded where another stream carries the session on.
+        What the client missed of the session comes first. What is heard passes `through`, where
+        somebody wants to see it. Raises also why it was ended early: Draining, RateLimited;
+        Superseded where another stream carries the session on.
         """
         end = End(self._hold.wanted, self.session)
         try:
@@ -64,6 +70,8 @@ class Stream:
                 trace = self._around.watch.trace
                 taken = trace.arriving(self._taken(end.noticed(messages), end))
                 heard = trace.leaving(metered(self.start.heard(self._hear(taken)), end.at_pause))
+                if through is not None:
+                    heard = through(heard)
                 await run_session(self.session, heard, end.watched(listener), self._around)
         finally:
             self._door.close()

@@ -37,6 +37,29 @@ class BatchRun:
     mark: Mark = None
 
 
+@dataclass(frozen=True)
+class AnswerRun:
+    """An answer of a conversation that is over. Seconds since its turn's text, or the request, was
+    there; None: it never came to that."""
+
+    response: str
+    ending: str
+    """`completed`, or how else it ended."""
+    took: float
+    """To its end."""
+    heard: float | None = None
+    """From the end of the turn's speech to its text."""
+    first_word: float | None = None
+    """Of the language model."""
+    last_word: float | None = None
+    first_phrase: float | None = None
+    """That could be spoken."""
+    first_sound: float | None = None
+    last_sound: float | None = None
+    error: str = ""
+    """What broke, by its code."""
+
+
 class BatchTrace:
     """Told of one batch."""
 
@@ -101,6 +124,9 @@ class Tracing:
     def batch(self, model: str, jobs: Sequence[tuple[DecodeJob, Mark]]) -> BatchTrace:
         """A batch is about to run."""
         return BatchTrace()
+
+    def answered(self, about: About, run: AnswerRun) -> None:
+        """An answer is over just now."""
 
     def close(self) -> None:
         """Send what waits, in a bounded time, and let go. Blocks: not for the event loop."""

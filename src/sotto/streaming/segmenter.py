@@ -183,6 +183,16 @@ class Segmenter:
         return []
 
     @property
+    def is_alert(self) -> bool:
+        """Whether somebody speaks, or did a moment ago, or may have begun to."""
+        return self._state is not _State.QUIET
+
+    @property
+    def spoken(self) -> int:
+        """The frame after the last that was speech."""
+        return self._speech_end
+
+    @property
     def pause(self) -> int | None:
         """Where the open utterance will end if the silence that began goes on, as soon as all
         frames of its window are there; None: nobody pauses."""

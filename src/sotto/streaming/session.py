@@ -80,6 +80,16 @@ class Session:
         return bool(self._utterances) and self._utterances[-1].end is None
 
     @property
+    def is_alert(self) -> bool:
+        """Whether an utterance is open, or may be about to."""
+        return self._segmenter.is_alert
+
+    @property
+    def spoken(self) -> int:
+        """The frame after the last that was speech."""
+        return self._segmenter.spoken
+
+    @property
     def settled(self) -> int | None:
         """No word to come begins before this frame; None while an utterance is open, or waits."""
         return None if self._utterances else self._segmenter.earliest

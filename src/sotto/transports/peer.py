@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 from starlette.datastructures import QueryParams
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from sotto.errors import Gone, SottoError, TooLarge, TooSlow
 from sotto.runtime.access import Caller
@@ -33,6 +34,45 @@ class Parting:
         return False
 
 
+class Socket(Protocol):
+    """What carries messages: starlette's WebSocket, or whatever is like it."""
+
+    client_state: WebSocketState
+    application_state: WebSocketState
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the request that opened it; names in lower case."""
+        ...
+
+    @property
+    def query_params(self) -> QueryParams:
+        """What its address said after the question mark."""
+        ...
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        """What its address said where the path has a name in braces."""
+        ...
+
+    @property
+    def scope(self) -> MutableMapping[str, Any]:
+        """What else is known of it, as ASGI has it."""
+        ...
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next message, or that there is none any more, as ASGI has them."""
+        ...
+
+    async def send_text(self, data: str) -> None:
+        """Raises WebSocketDisconnect, RuntimeError or OSError where nobody is there to take it."""
+        ...
+
+    async def send_bytes(self, data: bytes) -> None:
+        """As `send_text`."""
+        ...
+
+
 class Peer:
     """The other side of one socket."""
 
@@ -45,7 +85,7 @@ class Peer:
 
     def __init__(
         self,
-        socket: WebSocket,
+        socket: Socket,
         *,
         send_timeout: float,
         max_message: int = 4 * 1024**2,

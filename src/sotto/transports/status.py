@@ -26,6 +26,8 @@ def router(service: Service) -> APIRouter:
             raise Draining("the server is about to stop")
         if not loaded:
             raise ModelNotReady("no model is ready yet")
+        if service.warming:
+            raise ModelNotReady("conversations are not ready yet")
         return {"status": "ready", "models": loaded}
 
     @routes.get("/metrics", summary="Figures for Prometheus")

@@ -27,7 +27,9 @@ from sotto.app.server import SWITCH_SECONDS
 from sotto.app.setting_groups import WebhookSettings
 from sotto.app.settings import Settings
 from sotto.app.stopping import Patience, let_go
+from sotto.app.talk import build_partner, talking
 from sotto.clock import SystemClock
+from sotto.dialogue.partner import Partner
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.quota import Quotas
 from sotto.runtime.service import Service
@@ -58,8 +60,9 @@ class IngressReplica:
         secrets = Secrets(SystemClock())
         own = build_access(self._settings, quotas)
         access = SharedAccess(own, secrets, self._keeper)
-        life = partial(self._life, service, quotas)
-        app = make_app(service, self._settings.server, access, life, secrets)
+        partner = build_partner(self._settings, service)
+        life = partial(self._life, service, quotas, partner)
+        app = make_app(service, self._settings, access, life, secrets, partner)
         return WithAllFigures(AfterTold(app, access), self._keeper)
 
     def _service(self) -> Service:
@@ -72,14 +75,17 @@ class IngressReplica:
         return build_service(settings, build_store(settings), models, metrics=metrics)
 
     @asynccontextmanager
-    async def _life(self, service: Service, quotas: Quotas) -> AsyncIterator[None]:
+    async def _life(
+        self, service: Service, quotas: Quotas, partner: Partner | None
+    ) -> AsyncIterator[None]:
         reports = Reports(service.metrics, self._keeper)
         patience = Patience(0.0, self._arguments.ingress.drain)
         leaving = asyncio.create_task(watch(is_to_stop, partial(let_go, service, patience)))
         admission = service.admission
         watching = nullcontext() if admission is None else admission.watching(service.metrics)
         try:
-            async with running(service), quotas.kept(), watching:
+            talk = talking(partner, service, self._settings.talk.timeout)
+            async with running(service), talk, quotas.kept(), watching:
                 yield
         finally:
             reports.close()

@@ -18,10 +18,11 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 import sotto
 from sotto.clock import Clock
 from sotto.interfaces.engine import DecodeJob
+from sotto.plugins.tracing.answer import draw_answer
 from sotto.plugins.tracing.pen import Facts, Pen
 from sotto.plugins.tracing.stream import OtelStream
 from sotto.runtime.about import About
-from sotto.runtime.tracing import BatchTrace, Mark, StreamTrace, Tracing
+from sotto.runtime.tracing import AnswerRun, BatchTrace, Mark, StreamTrace, Tracing
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,11 @@ class OtelTracing(Tracing):
         facts: Facts = {"model": model, "jobs": len(jobs), "frames": max(frames)}
         span = self._pen.begin("batch", self._pen.now(), facts, links=links)
         return _OtelBatch(self._pen, span)
+
+    def answered(self, about: About, run: AnswerRun) -> None:
+        """A trace of its own, as each utterance is one; or it is not drawn."""
+        if self._chosen():
+            draw_answer(self._pen, about, _caller(about.traceparent), run)
 
     def close(self) -> None:
         """A collector that does not answer is not waited for."""

@@ -20,6 +20,8 @@ class Item:
     """The deltas so far."""
     utterance: int = -1
     """The one that its last word came from."""
+    language: str = ""
+    """As Whisper names it; empty while nobody knows."""
     dropped: bool = False
     """The client cleared it: its words are not told."""
 

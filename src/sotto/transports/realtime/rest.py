@@ -7,13 +7,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sotto.dialogue.partner import Partner
 from sotto.errors import BadOption, TooLarge
 from sotto.runtime.access import Access, Secret
 from sotto.runtime.service import Service
 from sotto.transports.realtime.call import made_up
 from sotto.transports.realtime.events import Json, parse_object
 from sotto.transports.realtime.secrets import Secrets, Wanted
-from sotto.transports.realtime.session import MAX_CHARACTERS, SessionType, new_session
+from sotto.transports.realtime.session import MAX_CHARACTERS, new_session
+from sotto.transports.realtime.understood import SessionType
 
 MAX_BODY = 2 * MAX_CHARACTERS
 """Bytes."""
@@ -26,8 +28,13 @@ class _ExpiresAfter(BaseModel):
     seconds: Annotated[int, Field(ge=10, le=7_200)] = 600
 
 
-def router(service: Service, access: Access, secrets: Secrets) -> APIRouter:
-    """The routes; the secrets' sessions are read by the dialect."""
+def router(
+    service: Service, access: Access, secrets: Secrets, partner: Partner | None = None
+) -> APIRouter:
+    """The routes; the secrets' sessions are read by the dialect.
+
+    `partner`: who answers in conversations; None: there are none.
+    """
     routes = APIRouter(tags=["OpenAI Realtime"])
 
     @routes.post("/v1/realtime/client_secrets", summary="A key for a browser, good for minutes")
@@ -52,10 +59,13 @@ def router(service: Service, access: Access, secrets: Secrets) -> APIRouter:
     def issue(http: Request, lasting: object, wanted: Wanted) -> tuple[Secret, Json]:
         """Raises BadOption for a session that could not begin so; what `Access.issue` does."""
         seconds = _expiry(lasting).seconds
-        kind = SessionType.TRANSCRIPTION
-        plain = new_session(service, made_up("sess"), 0, kind)  # OpenAI's expire at 0 there, too
+        hears = partner is None or wanted.beta
+        kind = SessionType.TRANSCRIPTION if hears else SessionType.REALTIME
+        manner = partner.manner if partner else None
+        # OpenAI's expire at 0 there, too.
+        plain = new_session(service, made_up("sess"), 0, kind, manner)
         session = plain.updated(wanted.fragment, beta=wanted.beta)
-        if session.type is not kind:
+        if hears and session.type is not kind:
             raise BadOption("session.type", f"expected {kind}, got {session.type}")
         session.request(service, "")
         secret = access.issue(http.state.caller, seconds)

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-
-from sotto.audio.format import MAX_RATE, MIN_RATE, Encoding, PcmFormat, seconds
+from sotto.audio.format import PcmFormat, seconds
+from sotto.dialogue.request import Manner, Wishes
 from sotto.errors import BadOption
 from sotto.runtime.requests import StreamRequest
 from sotto.runtime.service import Service
@@ -22,34 +19,33 @@ from sotto.transports.model_names import local_name
 from sotto.transports.realtime.events import Json, Shape
 from sotto.transports.realtime.shapes import (
     OPENAIS_RATE,
+    OPENAIS_WORDS,
     filled,
     from_beta,
     merged,
     shape_of,
     to_beta,
+    without_answers,
+)
+from sotto.transports.realtime.understood import (
+    Format,
+    Known,
+    SessionType,
+    Transcription,
+    TurnDetection,
+    manner_of,
+    understood,
 )
 
 MAX_CHARACTERS = 32_000
 """Of a session as JSON: what a client sets is kept as long as it stays."""
+MAX_TALK = 128_000
+"""The same of a conversation, which may have many tools; a client secret holds MAX_CHARACTERS."""
 OPENAIS_PREFIX = 300
 """Milliseconds, where a turn detection says none."""
-TELEPHONES_RATE = 8_000
-"""Samples a second of G.711."""
 MIN_THRESHOLD, MAX_THRESHOLD = 0.01, 0.99
 """OpenAI takes 0 and 1 as well, which would be always and never."""
 LOGPROBS = "item.input_audio_transcription.logprobs"
-
-PAUSES: dict[str, float | None] = {"low": 1.2, "medium": None, "auto": None, "high": 0.4}
-"""Eagerness → seconds of pause that end a turn; None: the server's own."""
-
-
-class SessionType(StrEnum):
-    """What a session is for."""
-
-    TRANSCRIPTION = "transcription"
-    REALTIME = "realtime"
-    """A conversation."""
-
 
 _OBJECTS = {
     SessionType.TRANSCRIPTION: "realtime.transcription_session",
@@ -57,79 +53,6 @@ _OBJECTS = {
 }
 _OURS = ("id", "object", "expires_at")
 """Of a session's fields those that the server alone sets."""
-
-
-# ---- what is understood of it
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
-
-Text = Annotated[str, Field(max_length=200)]
-
-
-def _or_nothing(value: object) -> object:
-    return {} if value is None else value
-
-
-class _Format(_Part):
-    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"] = "audio/pcm"
-    rate: Annotated[int, Field(ge=MIN_RATE, le=MAX_RATE)] | None = None
-
-    @property
-    def pcm(self) -> PcmFormat:
-        match self.type:
-            case "audio/pcm":
-                return PcmFormat(Encoding.PCM_S16LE, self.rate or OPENAIS_RATE)
-            case "audio/pcmu":
-                return PcmFormat(Encoding.MULAW, TELEPHONES_RATE)
-            case "audio/pcma":
-                return PcmFormat(Encoding.ALAW, TELEPHONES_RATE)
-
-
-class _Transcription(_Part):
-    model: Text | None = None
-    language: Text | None = None
-    languages: Annotated[list[Text], Field(max_length=100)] | None = None
-    prompt: Annotated[str, Field(max_length=4_000)] | None = None
-    keywords: (
-        Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] | None
-    ) = None
-
-
-class _TurnDetection(_Part):
-    type: Literal["server_vad", "semantic_vad"] = "server_vad"
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
-    prefix_padding_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
-    silence_duration_ms: Annotated[int, Field(ge=0, le=60_000)] | None = None
-    eagerness: Literal["low", "medium", "high", "auto"] | None = None
-
-    @property
-    def pause(self) -> float | None:
-        """Seconds that end a turn."""
-        if self.type == "semantic_vad":
-            return PAUSES[self.eagerness or "auto"]
-        return None if self.silence_duration_ms is None else self.silence_duration_ms / 1_000
-
-
-class _Input(_Part):
-    format: Annotated[_Format, BeforeValidator(_or_nothing)] = _Format()
-    transcription: Annotated[_Transcription, BeforeValidator(_or_nothing)] = _Transcription()
-    turn_detection: _TurnDetection | None = None
-
-
-class _Audio(_Part):
-    input: Annotated[_Input, BeforeValidator(_or_nothing)] = _Input()
-
-
-class _Known(_Part):
-    type: Annotated[SessionType, Field(strict=False)] = SessionType.REALTIME
-    audio: Annotated[_Audio, BeforeValidator(_or_nothing)] = _Audio()
-    include: Annotated[list[Text], Field(max_length=20)] | None = None
-
-
-# ---- the session
 
 
 @dataclass(frozen=True)
@@ -142,7 +65,7 @@ class RealtimeSession:
     shape: Shape
     document: Json
     """As the released shape has it, without what the server alone sets."""
-    known: _Known
+    known: Known
 
     @property
     def type(self) -> SessionType:
@@ -155,9 +78,26 @@ class RealtimeSession:
         return self.known.audio.input.format.pcm
 
     @property
+    def spoken(self) -> PcmFormat:
+        """How the sound of answers leaves."""
+        return (self.known.audio.output.format or Format()).pcm
+
+    @property
     def is_manual(self) -> bool:
         """Whether the client says where turns end."""
         return self.known.audio.input.turn_detection is None
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether what is said tells where turns end, and not pauses alone."""
+        detection = self.known.audio.input.turn_detection
+        return detection is not None and detection.type == "semantic_vad"
+
+    @property
+    def eagerness(self) -> str:
+        """How soon a turn is over, where its meaning says so: low, medium, high, auto."""
+        detection = self.known.audio.input.turn_detection
+        return (detection.eagerness if detection else None) or "auto"
 
     @property
     def prefix(self) -> int:
@@ -167,9 +107,45 @@ class RealtimeSession:
         return OPENAIS_PREFIX if given is None else given
 
     @property
+    def tells_words(self) -> bool:
+        """Whether the client is told what was said in a turn; a conversation knows it anyhow."""
+        is_wanted = self.known.audio.input.transcription is not None
+        return is_wanted or self.type is SessionType.TRANSCRIPTION
+
+    @property
     def wants_logprobs(self) -> bool:
         """Whether the words' probabilities are told."""
         return LOGPROBS in (self.known.include or ())
+
+    @property
+    def tells_times(self) -> bool:
+        """Whether the client knows what is ours, and is told how long an answer took."""
+        return self.known.sotto is not None
+
+    @property
+    def conversation(self) -> str | None:
+        """What it is called; None: nothing of it is kept."""
+        return None if self.known.sotto is None else self.known.sotto.conversation
+
+    @property
+    def manner(self) -> Manner:
+        """How answers are given. Raises UnknownLanguage."""
+        return manner_of(self.known, Manner())
+
+    @property
+    def wishes(self) -> Wishes:
+        """How turns are taken. Where the client says where they end, it also says what follows."""
+        detection, ours = self.known.audio.input.turn_detection, self.known.sotto
+        holds = ours is not None and ours.holds
+        if detection is None:
+            return Wishes(answers=False, interrupts=False, holds=holds)
+        idle = detection.idle_timeout_ms
+        return Wishes(
+            answers=detection.create_response is not False,
+            interrupts=detection.interrupt_response is not False,
+            holds=holds,
+            idle=None if idle is None else idle / 1_000,
+        )
 
     def updated(self, fragment: Json, *, beta: bool = False) -> RealtimeSession:
         """With what the fragment says changed, and nothing else. Raises BadOption.
@@ -181,8 +157,14 @@ class RealtimeSession:
             fragment = {**from_beta(fragment), "type": SessionType.TRANSCRIPTION}
         given = {key: value for key, value in fragment.items() if key not in _OURS}
         document = filled(merged(self.document, given))
-        _check_size(document)
-        return replace(self, shape=shape, document=document, known=_understood(document))
+        is_talk = document.get("type") == SessionType.REALTIME
+        check_size(document, MAX_TALK if is_talk else MAX_CHARACTERS)
+        known = understood(Known, document, "session")
+        manner_of(known, Manner())  # so that a language that is none is told now
+        if known.type is not self.type is SessionType.REALTIME:
+            document = without_answers(document)
+            known = understood(Known, document, "session")
+        return replace(self, shape=shape, document=document, known=known)
 
     def view(self) -> Json:
         """All of it, as the client is told."""
@@ -197,7 +179,8 @@ class RealtimeSession:
     def request(self, service: Service, name: str) -> StreamRequest:
         """What the core is asked for; `name` is the stream's. Raises BadOption."""
         heard = self.known.audio.input
-        said, detection = heard.transcription, heard.turn_detection or _TurnDetection()
+        said = heard.transcription or Transcription()
+        detection = heard.turn_detection or TurnDetection()
         candidates = tuple(filter(None, map(parse_language, said.languages or ())))
         threshold = detection.threshold
         if threshold is not None:
@@ -214,7 +197,7 @@ class RealtimeSession:
 
 
 def _decoding(
-    defaults: DecodeOptions, said: _Transcription, candidates: tuple[str, ...]
+    defaults: DecodeOptions, said: Transcription, candidates: tuple[str, ...]
 ) -> DecodeOptions:
     return replace(
         defaults,
@@ -225,9 +208,16 @@ def _decoding(
     )
 
 
-def new_session(service: Service, id: str, expires_at: int, kind: SessionType) -> RealtimeSession:
-    """A session as the server has it where a client sets nothing."""
+def new_session(
+    service: Service, id: str, expires_at: int, kind: SessionType, manner: Manner | None = None
+) -> RealtimeSession:
+    """A session as the server has it where a client sets nothing.
+
+    `manner`: how answers are given then; None: there are none.
+    """
     segmenter = service.limits.segmenter
+    is_talk = kind is SessionType.REALTIME and manner is not None
+    words = None if is_talk else OPENAIS_WORDS
     document: Json = {
         "type": kind,
         "include": None,
@@ -235,7 +225,7 @@ def new_session(service: Service, id: str, expires_at: int, kind: SessionType) -
             "input": {
                 "format": {"type": "audio/pcm", "rate": OPENAIS_RATE},
                 "noise_reduction": None,
-                "transcription": {"model": "whisper-1", "language": None, "prompt": ""},
+                "transcription": words,
                 "turn_detection": {
                     "type": "server_vad",
                     "threshold": segmenter.threshold,
@@ -245,26 +235,43 @@ def new_session(service: Service, id: str, expires_at: int, kind: SessionType) -
             }
         },
     }
-    return RealtimeSession(id, expires_at, Shape.GA, document, _understood(document))
+    if is_talk and manner is not None:
+        document = filled(merged(document, _answering(manner)))
+    known = understood(Known, document, "session")
+    return RealtimeSession(id, expires_at, Shape.GA, document, known)
 
 
-def _check_size(document: Json) -> None:
+def _answering(manner: Manner) -> Json:
+    """What a conversation has besides."""
+    return {
+        "model": None,
+        "output_modalities": ["audio"] if manner.speaks else ["text"],
+        "instructions": manner.instructions,
+        "tools": [],
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+        "max_output_tokens": manner.max_tokens or "inf",
+        "truncation": "auto",
+        "tracing": None,
+        "prompt": None,
+        "audio": {
+            "output": {
+                "format": {"type": "audio/pcm", "rate": OPENAIS_RATE},
+                "voice": manner.voice or "default",
+                "speed": manner.speed,
+                "language": manner.language or None,
+            }
+        },
+    }
+
+
+def check_size(document: Json, most: int) -> None:
+    """Raises BadOption where it has more characters, or numbers that JSON does not have."""
     try:
         length = len(json.dumps(document, allow_nan=False))
     except ValueError:  # 1e999 is a number of JSON, but not one that can be told back
         raise BadOption("session", "expected finite numbers, got one that is not") from None
-    if length > MAX_CHARACTERS:
+    if length > most:
         raise BadOption(
-            "session",
-            f"expected a session of at most {MAX_CHARACTERS:,} characters, got {length:,}",
+            "session", f"expected a session of at most {most:,} characters, got {length:,}"
         )
-
-
-def _understood(document: Json) -> _Known:
-    try:
-        return _Known.model_validate(document)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(["session", *map(str, first["loc"])])
-        what = first["msg"].removeprefix("Input should be ")
-        raise BadOption(place, f"expected {place} to be {what}") from None

@@ -9,6 +9,8 @@ from sotto.transports.realtime.events import Json, Shape
 
 OPENAIS_RATE = 24_000
 """Samples a second of `audio/pcm` where it says none."""
+OPENAIS_WORDS: Json = {"model": "whisper-1", "language": None, "prompt": ""}
+"""How turns are written down where a client does not say."""
 
 _FORMATS = {
     "pcm16": {"type": "audio/pcm", "rate": OPENAIS_RATE},
@@ -22,6 +24,15 @@ _FLAT = {
     "turn_detection": "turn_detection",
 }
 """The beta's names → those in `audio.input`."""
+_ANSWERS = frozenset(
+    (
+        *("model", "output_modalities", "instructions", "tools", "tool_choice", "truncation"),
+        *("parallel_tool_calls", "max_output_tokens", "prompt", "reasoning", "sotto"),
+    )
+)
+"""What a session has only if it is a conversation."""
+_FOLLOWING = ("create_response", "interrupt_response", "idle_timeout_ms")
+"""The same of a turn detection."""
 _BETAS = frozenset((*_FLAT, "modalities", "output_audio_format", "voice", "temperature"))
 
 
@@ -74,15 +85,46 @@ def _differ(old: Json, new: Json) -> bool:
 def filled(document: Json) -> Json:
     """With the types that a client may leave out, where what they mean is one thing."""
     audio = document.get("audio")
-    heard = audio.get("input") if isinstance(audio, dict) else None
-    if not isinstance(audio, dict) or not isinstance(heard, dict):
+    if not isinstance(audio, dict):
         return document
-    said = dict(heard)
-    form, detection = heard.get("format"), heard.get("turn_detection")
+    answers = document.get("type") == "realtime"
+    parts = {name: _with_rate(part) for name, part in audio.items()}
+    if isinstance(parts.get("input"), dict):
+        parts["input"] = _with_detection(parts["input"], answers=answers)
+    return {**document, "audio": parts}
+
+
+def without_answers(document: Json) -> Json:
+    """What was a conversation, as a session of transcription: without what that has not."""
+    rest = {key: value for key, value in document.items() if key not in _ANSWERS}
+    if rest.get("tracing", "") is None:
+        del rest["tracing"]
+    audio = rest.get("audio")
+    if isinstance(audio, dict):
+        heard = dict(audio.get("input") or {})
+        heard["transcription"] = heard.get("transcription") or OPENAIS_WORDS
+        detection = heard.get("turn_detection")
+        if isinstance(detection, dict):
+            kept = {key: value for key, value in detection.items() if key not in _FOLLOWING}
+            heard["turn_detection"] = kept
+        rest["audio"] = {**audio, "input": heard}
+        rest["audio"].pop("output", None)
+    return rest
+
+
+def _with_rate(part: Any) -> Any:
+    form = part.get("format") if isinstance(part, dict) else None
     if isinstance(form, dict) and form.get("type") == "audio/pcm" and form.get("rate") is None:
-        said["format"] = {**form, "rate": OPENAIS_RATE}
-    if isinstance(detection, dict):
-        kind = detection.get("type") or "server_vad"
-        eagerness = {"eagerness": "auto"} if kind == "semantic_vad" else {}
-        said["turn_detection"] = {**eagerness, **detection, "type": kind}
-    return {**document, "audio": {**audio, "input": said}}
+        return {**part, "format": {**form, "rate": OPENAIS_RATE}}
+    return part
+
+
+def _with_detection(heard: Json, *, answers: bool) -> Json:
+    detection = heard.get("turn_detection")
+    if not isinstance(detection, dict):
+        return heard
+    kind = detection.get("type") or "server_vad"
+    usual: Json = {"eagerness": "auto"} if kind == "semantic_vad" else {}
+    if answers:
+        usual |= {"create_response": True, "interrupt_response": True}
+    return {**heard, "turn_detection": {**usual, **detection, "type": kind}}

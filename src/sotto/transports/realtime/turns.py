@@ -1,4 +1,4 @@
-"""Which item each word belongs to: the core's events in, OpenAI Realtime's out. No I/O.
+"""Which item each word belongs to: the core's events in, the turns of a user out. No I/O.
 
 Frames are counted from the session's first sound, over all of its streams.
 """
@@ -13,16 +13,16 @@ from itertools import groupby
 from typing import ClassVar, TypeAlias
 
 from sotto.audio.format import FRAMES_PER_SECOND
+from sotto.dialogue.hearing import (
+    TurnBegan,
+    TurnCommitted,
+    TurnComplete,
+    TurnEvent,
+    TurnStopped,
+    TurnWords,
+)
 from sotto.transcript.events import Committed, Event, Final, SpeechEnded, SpeechStarted
 from sotto.transcript.words import Word
-from sotto.transports.realtime.events import (
-    Json,
-    committed,
-    completed,
-    delta,
-    speech_started,
-    speech_stopped,
-)
 from sotto.transports.realtime.items import Item
 from sotto.transports.realtime.session import RealtimeSession
 
@@ -76,44 +76,43 @@ class Turns(ABC):
         """Whether the client committed what is not complete."""
 
     @abstractmethod
-    def hear(self, event: Event) -> list[Json]:
+    def hear(self, event: Event) -> list[TurnEvent]:
         """What the core tells."""
 
     @abstractmethod
-    def commit(self, at: int) -> list[Json]:
+    def commit(self, at: int) -> list[TurnEvent]:
         """The client says that its turn is over; there is sound to commit."""
 
     @abstractmethod
-    def clear(self, at: int) -> None:
-        """The client wants what is not committed forgotten."""
+    def clear(self, at: int) -> list[str]:
+        """The client wants what is not committed forgotten: the items that were begun."""
 
-    def pass_silence(self, until: int) -> list[Json]:
+    def pass_silence(self, until: int) -> list[TurnEvent]:
         """Nothing was said up to there that is not told."""
         return []
 
     @abstractmethod
-    def finish(self) -> list[Json]:
+    def finish(self) -> list[TurnEvent]:
         """The stream is over, and all of it told."""
 
-    def leave(self, at: int) -> list[Json]:
+    def leave(self, at: int) -> list[TurnEvent]:
         """The other side says from now on where turns end."""
         return self.finish()
 
-    def _commit(self, item: Item) -> list[Json]:
-        events = committed(item.id, self.last_item, self.session.shape)
+    def _commit(self, item: Item) -> TurnEvent:
+        event = TurnCommitted(item.id, self.last_item)
         self.last_item = item.id
-        return events
+        return event
 
-    def _delta(self, item: Item, words: Iterable[Word], utterance: int) -> list[Json]:
+    def _delta(self, item: Item, words: Iterable[Word], utterance: int) -> list[TurnEvent]:
         words = list(words)
         text = item.add(words, utterance)
         if item.dropped or not text:
             return []
-        return [delta(item.id, text, words if self.session.wants_logprobs else None)]
+        return [TurnWords(item.id, text, tuple(words))]
 
-    def _complete(self, item: Item, text: str, length: int) -> Json:
-        words = item.words if self.session.wants_logprobs else None
-        return completed(item.id, text, length, words)
+    def _complete(self, item: Item, text: str, length: int) -> TurnEvent:
+        return TurnComplete(item.id, text, length, tuple(item.words), item.language)
 
 
 class ServerTurns(Turns):
@@ -142,7 +141,7 @@ class ServerTurns(Turns):
         super().begin(at)
         self._forget = False
 
-    def hear(self, event: Event) -> list[Json]:
+    def hear(self, event: Event) -> list[TurnEvent]:
         """What the core tells."""
         match event:
             case SpeechStarted(utterance, at):
@@ -154,42 +153,45 @@ class ServerTurns(Turns):
             case Final(segment):
                 self._finals += 1
                 item = self._open.pop(segment.id)
+                item.language = segment.language
                 length = segment.end - segment.start
                 return [] if item.dropped else [self._complete(item, segment.text, length)]
             case _:
                 return []
 
-    def commit(self, at: int) -> list[Json]:
+    def commit(self, at: int) -> list[TurnEvent]:
         """Nothing yet: the end of the stream ends the open utterance, if there is one."""
         self._asked = at
         return []
 
-    def clear(self, at: int) -> None:
+    def clear(self, at: int) -> list[str]:
         """The open utterance is dropped, and what is left of the stream."""
         self._since, self._asked, self._forget = at, None, True
-        for item in self._open.values():
-            item.dropped = item.dropped or item.end is None
+        begun = [item for item in self._open.values() if item.end is None and not item.dropped]
+        for item in begun:
+            item.dropped = True
+        return [item.id for item in begun]
 
-    def finish(self) -> list[Json]:
+    def finish(self) -> list[TurnEvent]:
         """An empty item, if the client waits for one."""
         if self._asked is None:
             return []
         item = Item(self._make_id(), self._since)
         length = self._asked - self._since
         self._since, self._asked = self._asked, None
-        return [*self._commit(item), self._complete(item, "", length)]
+        return [self._commit(item), self._complete(item, "", length)]
 
-    def _start(self, utterance: int, at: int) -> list[Json]:
+    def _start(self, utterance: int, at: int) -> list[TurnEvent]:
         item = self._open[utterance] = Item(self._make_id(), at, dropped=self._forget)
         padded = max(at - self.session.prefix // 10, self._since)
-        return [] if item.dropped else [speech_started(item.id, padded)]
+        return [] if item.dropped else [TurnBegan(item.id, padded, at)]
 
-    def _end(self, item: Item, at: int) -> list[Json]:
+    def _end(self, item: Item, at: int) -> list[TurnEvent]:
         item.end = at
         if item.dropped:
             return []
         self._since, self._asked = at, None
-        return [speech_stopped(item.id, at), *self._commit(item)]
+        return [TurnStopped(item.id, at), self._commit(item)]
 
 
 class ClientTurns(Turns):
@@ -216,40 +218,42 @@ class ClientTurns(Turns):
         """Whether a client forgot to commit for hours."""
         return len(self._items[-1].text) >= MAX_TURN
 
-    def hear(self, event: Event) -> list[Json]:
+    def hear(self, event: Event) -> list[TurnEvent]:
         """What the core tells."""
         match event:
             case Committed(utterance, words):
                 return self._hear(utterance, [self._moved(word) for word in words])
             case Final(segment):
                 self._finals += 1
+                self._note_language(segment.end + self._offset, segment.language)
                 return self._settle(segment.end + self._offset)
             case _:
                 return []
 
-    def commit(self, at: int) -> list[Json]:
+    def commit(self, at: int) -> list[TurnEvent]:
         """The open item ends here, and the next begins."""
         item = self._items[-1]
         item.end = self._since = at
         self._items.append(Item(self._make_id(), at))
-        return self._commit(item)
+        return [self._commit(item)]
 
-    def clear(self, at: int) -> None:
+    def clear(self, at: int) -> list[str]:
         """What comes of the open item is dropped; what was told of it cannot be taken back."""
         item = self._items[-1]
         item.dropped, item.end = True, at
         self._since = at
         self._items.append(Item(self._make_id(), at))
+        return [item.id]
 
-    def pass_silence(self, until: int) -> list[Json]:
+    def pass_silence(self, until: int) -> list[TurnEvent]:
         """Complete what was committed before there."""
         return self._settle(until - SURE)
 
-    def finish(self) -> list[Json]:
+    def finish(self) -> list[TurnEvent]:
         """Complete all that was committed."""
         return self._settle(self._since)
 
-    def leave(self, at: int) -> list[Json]:
+    def leave(self, at: int) -> list[TurnEvent]:
         """Commit what was said, since nobody else will."""
         said = self.commit(at) if self._items[-1].text else []
         return [*said, *self.finish()]
@@ -257,8 +261,13 @@ class ClientTurns(Turns):
     def _moved(self, word: Word) -> Word:
         return replace(word, start=word.start + self._offset, end=word.end + self._offset)
 
-    def _hear(self, utterance: int, words: list[Word]) -> list[Json]:
-        events: list[Json] = []
+    def _note_language(self, until: int, language: str) -> None:
+        for item in self._items:
+            if item.start < until:
+                item.language = language
+
+    def _hear(self, utterance: int, words: list[Word]) -> list[TurnEvent]:
+        events: list[TurnEvent] = []
         for item, own in groupby(words, self._item_of):
             events += self._settle(item.start)
             events += self._delta(item, own, utterance)
@@ -268,16 +277,11 @@ class ClientTurns(Turns):
         middle = (word.start + word.end) // 2
         return next(item for item in self._items if item.end is None or middle < item.end)
 
-    def _settle(self, until: int) -> list[Json]:
+    def _settle(self, until: int) -> list[TurnEvent]:
         """Complete the items that end there or before."""
-        events: list[Json] = []
+        events: list[TurnEvent] = []
         while (end := self._items[0].end) is not None and end <= until:
             item = self._items.popleft()
             if not item.dropped:
                 events.append(self._complete(item, item.text.rstrip(), end - item.start))
         return events
-
-
-def new_turns(session: RealtimeSession, make_id: MakeId, at: int) -> Turns:
-    """Those of the side that says where turns end."""
-    return (ClientTurns if session.is_manual else ServerTurns)(session, make_id, at)

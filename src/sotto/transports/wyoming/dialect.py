@@ -1,4 +1,4 @@
-"""Wyoming's dialect: speech to text over TCP, as Home Assistant asks for it.
+"""Wyoming's dialect over TCP, as Home Assistant asks for it. Of it here: speech to text.
 
     → describe                                        ← info
     → transcribe, audio-start, audio-chunk, …         ← transcript-start, transcript-chunk, …
@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from sotto.audio.format import seconds
+from sotto.dialogue.voices import Voices
 from sotto.errors import CallerError, ProtocolViolation, SottoError, TooLarge
 from sotto.runtime.closing import EARLY
 from sotto.runtime.intake import Message
@@ -24,6 +26,7 @@ from sotto.runtime.stream import Stream
 from sotto.transcript.events import Committed, Event
 from sotto.transports.tcp import TcpPeer
 from sotto.transports.wyoming.shapes import Sound, Transcribe, info, parse
+from sotto.transports.wyoming.speech import EVENTS, Speaker
 from sotto.transports.wyoming.wire import MAX_PAYLOAD, EventParser, WireEvent, pack
 
 NAME = "wyoming"
@@ -41,10 +44,13 @@ class WyomingDialect:
     idle: float = IDLE
     max_payload: int = MAX_PAYLOAD
     """Bytes of one event."""
+    voices: Voices | None = None
+    """What speaks; None: nothing does."""
 
     async def serve(self, peer: TcpPeer, service: Service) -> None:
         """One connection from its first event to its last. Raises what ends it early."""
-        await _Conversation(peer, service, _Events(peer, self)).run()
+        with closing(Speaker(peer, service, self.voices)) as speaker:
+            await _Conversation(peer, service, _Events(peer, self), speaker).run()
 
     def last_words(self, error: SottoError) -> bytes:
         """An `error` event."""
@@ -82,8 +88,9 @@ class _Events:
 
 
 class _Conversation:
-    def __init__(self, peer: TcpPeer, service: Service, events: _Events) -> None:
+    def __init__(self, peer: TcpPeer, service: Service, events: _Events, speaker: Speaker) -> None:
         self._peer = peer
+        self._speaker = speaker
         self._service = service
         self._events = events
         self._wanted = Transcribe()
@@ -103,7 +110,8 @@ class _Conversation:
         """What can be asked at any time; an unknown event is let pass, as everywhere in Wyoming."""
         match event.type:
             case "describe":
-                await self._peer.send(pack("info", info(self._service.models.snapshot())))
+                told = info(self._service.models.snapshot())
+                await self._peer.send(pack("info", told | self._speaker.info()))
             case "ping":
                 text = event.data.get("text")
                 await self._peer.send(
@@ -111,6 +119,8 @@ class _Conversation:
                 )
             case "transcribe":
                 self._wanted = parse(Transcribe, event)
+            case kind if kind in EVENTS:
+                await self._speaker.receive(event)
 
     async def _hear(self, first: WireEvent) -> None:
         """One utterance, of which the first event came."""

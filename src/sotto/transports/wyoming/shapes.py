@@ -22,7 +22,8 @@ MAX_HOTWORDS = 1_000
 
 _ENCODINGS = {1: Encoding.PCM_U8, 2: Encoding.PCM_S16LE, 4: Encoding.PCM_S16LE}
 """By the bytes of a sample; of four the upper two are taken."""
-_SOTTO = {"name": "Sotto", "url": ""}
+SOTTO = {"name": "Sotto", "url": ""}
+"""To whom `info` attributes what it tells of."""
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Hint = Annotated[str, Field(max_length=1_000)]
@@ -102,7 +103,7 @@ def info(served: Sequence[ModelStatus]) -> Json:
         raise ModelNotReady("no model is ready yet; they are being loaded")
     program = {
         "name": "sotto",
-        "attribution": _SOTTO,
+        "attribution": SOTTO,
         "installed": True,
         "description": "Whisper speech to text while it is being spoken",
         "version": sotto.__version__,
@@ -117,7 +118,7 @@ def _model(status: ModelStatus) -> Json:
     traits = status.traits
     return {
         "name": status.name,
-        "attribution": _SOTTO,
+        "attribution": SOTTO,
         "installed": traits is not None and status.state is not ModelState.FAILED,
         "description": traits.notice or None if traits else None,
         "version": traits.revision or None if traits else None,

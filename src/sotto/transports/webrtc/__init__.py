@@ -1,0 +1,1 @@
+"""OpenAI Realtime over WebRTC."""
