@@ -103,12 +103,15 @@ def test_the_settings_are_understood(target: str) -> None:
     said = services()["sotto"]["environment"] | {
         "SOTTO_MODELS__NAMES": "small,nano",
         "SOTTO_TRACE__ENDPOINT": "http://jaeger:4318",
+        "SOTTO_TALK__URL": "http://llm:11434/v1",
+        "SOTTO_TALK__MODEL": "none",
         "SOTTO_STORE__URL": "postgresql://sotto:secret@postgres/sotto",
     }
     settings = load(environ=image_environment(target) | said)
     assert settings.engine.device == target
     assert settings.models.names == ("small", "nano")
     assert (settings.server.host, settings.server.port) == ("0.0.0.0", 8000)
+    assert (settings.talk.url, settings.talk.model) == ("http://llm:11434/v1", None)
     assert open_because(settings) is None
 
 
@@ -128,5 +131,7 @@ def test_every_service_is_asked_for_by_its_name() -> None:
     assert services()["llm"]["profiles"] == ["llm"]
     assert services()["jaeger"]["profiles"] == ["traces"]
     assert services()["jaeger"]["networks"][0] in services()["sotto"]["networks"]
+    assert set(services()["llm"]["networks"]) & set(services()["sotto"]["networks"])
     example = (DEPLOY / "env.example").read_text()
     assert "http://jaeger:4318" in example
+    assert "http://llm:11434/v1" in example

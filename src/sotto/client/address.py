@@ -33,8 +33,12 @@ class Address:
     @property
     def stream(self) -> str:
         """Of the WebSocket, for people."""
+        return self.socket(STREAM)
+
+    def socket(self, path: str) -> str:
+        """Of a WebSocket at a path below this server's, for people."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'wss' if self.secure else 'ws'}://{host}:{self.port}{self.path}{STREAM}"
+        return f"{'wss' if self.secure else 'ws'}://{host}:{self.port}{self.path}{path}"
 
     def asked(self, url: str) -> str:
         """An address or a path below this server's, as it is connected to."""

@@ -43,7 +43,7 @@ class Line:
     @classmethod
     async def open(cls, address: Address, config: str) -> tuple[Self, Ready]:
         """A stream that listens. Raises what the server says against it, and Unreachable."""
-        line = cls(await _connect(address), address)
+        line = cls(await open_socket(address, address.stream), address)
         ready: Event | None = None
         try:
             await line._send(config)
@@ -114,10 +114,12 @@ class Line:
             return
 
 
-async def _connect(address: Address) -> ClientConnection:
+async def open_socket(address: Address, url: str) -> ClientConnection:
+    """A WebSocket of the server, at an address below its own. Raises what the server says against
+    it, and Unreachable."""
     try:
         return await _Connect(
-            address.asked(address.stream),
+            address.asked(url),
             additional_headers=address.headers,
             ssl=address.context,
             compression=None,  # sound hardly shrinks
@@ -129,7 +131,7 @@ async def _connect(address: Address) -> ClientConnection:
     except InvalidStatus as error:
         response = error.response
         after = response.headers.get("Retry-After")
-        raise answered(address.stream, response.status_code, after, None) from error
+        raise answered(url, response.status_code, after, None) from error
     except (OSError, WebSocketException) as error:
         reason = str(error) or type(error).__name__
-        raise Unreachable(f"cannot reach {address.stream}: {reason}") from error
+        raise Unreachable(f"cannot reach {url}: {reason}") from error

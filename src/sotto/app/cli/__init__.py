@@ -23,6 +23,7 @@ from sotto.app.cli import (
     publish,
     serve,
     synthesize,
+    talk,
     train,
     transcribe,
     tune,
@@ -46,6 +47,7 @@ app.command("serve", help=serve.HELP)(serve.serve)
 app.command("transcribe", help=transcribe.HELP)(transcribe.transcribe)
 app.command("mel", help=mel.HELP)(mel.mel)
 app.command("live", help=live.HELP)(live.live)
+app.command("talk", help=talk.HELP)(talk.talk)
 app.add_typer(models.app)
 app.add_typer(keys.app)
 app.command("synthesize", help=synthesize.HELP)(synthesize.synthesize)

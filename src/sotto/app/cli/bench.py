@@ -14,6 +14,7 @@ from sotto.app.cli import (
     bench_silent,
     bench_soak,
     bench_streams,
+    bench_talk,
 )
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 
 app.command("streams", help=bench_streams.HELP)(bench_streams.streams)
+app.command("talk", help=bench_talk.HELP)(bench_talk.talk)
 app.command("files", help=bench_files.HELP)(bench_files.files)
 app.command("idle", help=bench_idle.HELP)(bench_idle.idle)
 app.command("soak", help=bench_soak.HELP)(bench_soak.soak)

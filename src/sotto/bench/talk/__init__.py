@@ -1,0 +1,1 @@
+"""How soon a conversation answers, and how soon it stops when it is interrupted."""
