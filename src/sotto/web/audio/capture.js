@@ -32,8 +32,9 @@ export class Capture {
    * Throws SourceError where its worklet cannot be fetched.
    * @param {AudioContext} context
    * @param {AudioNode} input
+   * @param {number} [perSecond] messages; 10 where nobody says
    */
-  static async open(context, input) {
+  static async open(context, input, perSecond) {
     try {
       await context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url));
     } catch (error) {
@@ -41,16 +42,17 @@ export class Capture {
       throw new SourceError("The server cannot be reached.");
     }
     await context.resume();
-    return new Capture(context, input);
+    return new Capture(context, input, perSecond);
   }
 
   /**
    * @param {AudioContext} context
    * @param {AudioNode} input
+   * @param {number} [perSecond]
    */
-  constructor(context, input) {
+  constructor(context, input, perSecond) {
     this.rate = context.sampleRate;
-    this.#node = new AudioWorkletNode(context, "capture");
+    this.#node = new AudioWorkletNode(context, "capture", { processorOptions: { perSecond } });
     this.#node.port.onmessage = ({ data }) => this.#receive(data);
     // It writes nothing to its output; the connection is what makes every browser run it.
     input.connect(this.#node).connect(context.destination);

@@ -16,10 +16,10 @@ const REFUSALS = {
 /**
  * Noise suppression stays off: it is made for ears, and costs a recognizer words.
  * Throws SourceError.
- * @param {{echoCancellation: boolean}} options
- * @returns {Promise<Source>}
+ * @param {{echoCancellation: boolean, perSecond?: number}} options how many messages of samples
+ * @returns {Promise<Source & {stream: MediaStream}>}
  */
-export async function openMicrophone({ echoCancellation }) {
+export async function openMicrophone({ echoCancellation, perSecond }) {
   const context = newContext();
   /** @type {MediaStreamTrack[]} */
   const tracks = [];
@@ -30,7 +30,7 @@ export async function openMicrophone({ echoCancellation }) {
   try {
     const stream = await ask(echoCancellation);
     tracks.push(...stream.getTracks());
-    return { ...(await hear(context, stream)), close };
+    return { ...(await hear(context, stream, perSecond)), stream, close };
   } catch (error) {
     close();
     throw error;

@@ -23,10 +23,12 @@ export async function openStream(stream) {
  * Throws SourceError; the context is the caller's until it is heard.
  * @param {AudioContext} context
  * @param {MediaStream} stream
+ * @param {number} [perSecond] messages of samples; 10 where nobody says
  * @returns {Promise<Source>}
  */
-export async function hear(context, stream) {
-  const capture = await Capture.open(context, context.createMediaStreamSource(stream));
+export async function hear(context, stream, perSecond) {
+  const input = context.createMediaStreamSource(stream);
+  const capture = await Capture.open(context, input, perSecond);
   const [track] = stream.getAudioTracks();
   return {
     rate: capture.rate,

@@ -3,4 +3,7 @@ declare class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
 declare const sampleRate: number;
-declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
+declare function registerProcessor(
+  name: string,
+  processor: new (options: any) => AudioWorkletProcessor,
+): void;

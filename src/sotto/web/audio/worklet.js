@@ -1,14 +1,16 @@
-/** Runs on the audio thread: mixes down and hands out messages of about 100 ms. */
+/** Runs on the audio thread: mixes down and hands out messages, of about 100 ms unless told otherwise. */
 
 import { Chunker, messageLength } from "../core/pcm.js";
 
 class CaptureProcessor extends AudioWorkletProcessor {
-  #chunker = new Chunker(messageLength(sampleRate));
-
-  constructor() {
+  /** @param {{processorOptions?: {perSecond?: number}}} options */
+  constructor({ processorOptions }) {
     super();
+    this.#chunker = new Chunker(messageLength(sampleRate, processorOptions?.perSecond));
     this.port.onmessage = () => this.#post(this.#chunker.rest(), true);
   }
+
+  #chunker;
 
   /** @param {Float32Array[][]} inputs */
   process(inputs) {

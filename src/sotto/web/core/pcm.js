@@ -34,11 +34,12 @@ export function meterLevel(samples) {
 }
 
 /**
- * Samples in one message of about 100 ms.
+ * Samples in one message, of about 100 ms unless more of them are wanted.
  * @param {number} rate samples a second
+ * @param {number} perSecond messages
  */
-export function messageLength(rate) {
-  return Math.round(rate / MESSAGES_PER_SECOND);
+export function messageLength(rate, perSecond = MESSAGES_PER_SECOND) {
+  return Math.round(rate / perSecond);
 }
 
 /** Cuts a run of small blocks into messages of one length. */

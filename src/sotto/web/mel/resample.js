@@ -1,6 +1,6 @@
 /**
- * Any rate → 16 kHz, piece by piece: a sinc under a Kaiser window, one filter for each place that
- * an output sample can have between two input samples.
+ * Any rate → another (16 kHz, unless it is said), piece by piece: a sinc under a Kaiser window, one
+ * filter for each place that an output sample can have between two input samples.
  *
  * The passband ends at 91 % of the lower rate's half, as the server's does; the stopband begins at
  * that half and lies 100 dB down, below what 16 bits can tell. It holds 4.5 ms of sound back, from
@@ -19,24 +19,31 @@ const ATTENUATION_DB = 100;
 const KAISER_BETA = 0.1102 * (ATTENUATION_DB - 8.7);
 
 /**
- * One stream of mono samples on its way to 16 kHz.
+ * One stream of mono samples on its way to another rate.
  *
  * The concatenated output is the same however the input is cut, and as long as the input, to the
  * nearest sample. Samples outside -1..1 are clipped.
  */
 export class Resampler {
-  /** @param {number} rate samples a second of the input; throws RangeError where it is none */
-  constructor(rate) {
-    if (!Number.isInteger(rate) || rate < MIN_RATE || rate > MAX_RATE) {
-      throw new RangeError(`expected ${MIN_RATE} to ${MAX_RATE} samples a second, got ${rate}`);
+  /**
+   * Throws RangeError where a rate is none.
+   * @param {number} rate samples a second of the input
+   * @param {number} target and of the output
+   */
+  constructor(rate, target = SAMPLE_RATE) {
+    for (const each of [rate, target]) {
+      if (!Number.isInteger(each) || each < MIN_RATE || each > MAX_RATE) {
+        throw new RangeError(`expected ${MIN_RATE} to ${MAX_RATE} samples a second, got ${each}`);
+      }
     }
-    const common = divisor(rate, SAMPLE_RATE);
+    const common = divisor(rate, target);
+    const lower = Math.min(rate, target);
     this.rate = rate;
     this.#inputs = rate / common;
-    this.#outputs = SAMPLE_RATE / common;
-    this.#reach = rate === SAMPLE_RATE ? 0 : reach(rate);
+    this.#outputs = target / common;
+    this.#reach = rate === target ? 0 : reach(rate, lower);
     this.#filters = Array.from({ length: this.#outputs }, (_, i) =>
-      filter(rate, this.#reach, i / this.#outputs),
+      filter({ rate, lower }, this.#reach, i / this.#outputs),
     );
     // Silence before the first sample, for the filter's left half.
     this.#held = new Float32Array(Math.max(0, this.#reach - 1));
@@ -145,21 +152,22 @@ function divisor(a, b) {
 /**
  * Half the filter's length in input samples, by Kaiser's estimate; even.
  * @param {number} rate
+ * @param {number} lower of the two rates
  */
-function reach(rate) {
-  const transition = ((1 - PASSBAND) * Math.min(rate, SAMPLE_RATE)) / 2 / rate;
+function reach(rate, lower) {
+  const transition = ((1 - PASSBAND) * lower) / 2 / rate;
   return 2 * Math.ceil((ATTENUATION_DB - 7.95) / (14.36 * transition) / 4);
 }
 
 /**
  * The weights of 2 × reach input samples, for an output that lies behind the middle of them by a
  * fraction of an input sample.
- * @param {number} rate
+ * @param {{rate: number, lower: number}} rates of the input; the lower one of the two
  * @param {number} reach
  * @param {number} fraction
  */
-function filter(rate, reach, fraction) {
-  const cutoff = ((1 + PASSBAND) / 2) * Math.min(1, SAMPLE_RATE / rate);
+function filter({ rate, lower }, reach, fraction) {
+  const cutoff = ((1 + PASSBAND) / 2) * (lower / rate);
   const weights = Float64Array.from({ length: 2 * reach }, (_, i) => {
     const distance = i - (reach - 1) - fraction;
     const inside = Math.max(0, 1 - (distance / reach) ** 2);

@@ -1,4 +1,7 @@
-/** The tabs: WAI-ARIA's tabs pattern, where a tab opens as it is focused. */
+/**
+ * The tabs: WAI-ARIA's tabs pattern, where a tab opens as it is focused. Its panel hears the event
+ * `opened` then.
+ */
 
 import { Roving } from "./roving.js";
 
@@ -16,6 +19,7 @@ export function mountTabs(list) {
       tab.tabIndex = selected ? 0 : -1;
       panelOf(tab).hidden = !selected;
     }
+    panelOf(chosen).dispatchEvent(new Event("opened"));
   };
   for (const tab of tabs) {
     const choose = () => {
