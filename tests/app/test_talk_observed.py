@@ -15,9 +15,11 @@ from sotto.clock import SystemClock
 from sotto.dialogue.events import Ending, Reason, ResponseDone, Timing, Usage
 from sotto.dialogue.request import Manner, ResponseRequest
 from sotto.plugins.tracing.otel import OtelTracing
-from sotto.runtime.about import telling_of
+from sotto.runtime.about import About, telling_of
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.tracing import Tracing
+from sotto.transcript.events import Final, SpeechEnded, SpeechStarted
+from sotto.transcript.words import Segment
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 WHOLE = ResponseDone(
@@ -102,6 +104,42 @@ def test_an_answer_is_one_trace_from_the_end_of_speech_to_its_own() -> None:
     assert [f"{link.context.span_id:016x}" for link in turn.links] == [CALLER[36:52]]
     assert [event.name for event in spans["voice"].events] == ["first_sound"]
     assert not [span for span in spans.values() if "secret" in span.to_json()]
+
+
+def test_an_answer_is_in_the_trace_of_the_utterance_that_it_answers() -> None:
+    exporter = InMemorySpanExporter()
+    tracing = OtelTracing(exporter, SystemClock(), sample=1.0, draw=lambda: 0.5)
+    watch = watching(Metrics(), tracing)
+    stream = tracing.stream(About(session="s1", dialect="realtime"))
+    final = Final(Segment(0, 0, 100, (), "en"))
+    for event in (SpeechStarted(0, 10), SpeechEnded(0, 90), final):
+        stream.emit(event, 100)
+        stream.told(event)
+    with telling_of(session="s1", dialect="realtime"):
+        watch(WHOLE)
+        watch(replace(WHOLE, timing=CUT.timing))  # to what was written
+    with telling_of(session="another", dialect="realtime"):
+        watch(WHOLE)
+    tracing.close()
+    spans = exporter.get_finished_spans()
+    (utterance,) = [span for span in spans if span.name == "utterance"]
+    turns = [span for span in spans if span.name == "turn"]
+    parents = [turn.parent and turn.parent.span_id for turn in turns]
+    assert parents == [utterance.context.span_id, None, None]
+
+
+def test_an_utterance_that_is_not_drawn_has_an_answer_that_is_not() -> None:
+    exporter = InMemorySpanExporter()
+    numbers = iter((0.9, 0.1))
+    tracing = OtelTracing(exporter, SystemClock(), sample=0.5, draw=lambda: next(numbers))
+    stream = tracing.stream(About(session="s1"))
+    for event in (SpeechStarted(0, 10), Final(Segment(0, 0, 100, (), "en"))):
+        stream.emit(event, 100)
+        stream.told(event)
+    with telling_of(session="s1"):
+        watching(Metrics(), tracing)(WHOLE)
+    tracing.close()
+    assert exporter.get_finished_spans() == ()
 
 
 def test_what_broke_is_the_traces_status_and_what_never_came_is_not_drawn() -> None:

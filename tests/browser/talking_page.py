@@ -14,6 +14,11 @@ from typing import Any
 import numpy as np
 from playwright.async_api import Locator, Page, WebSocket, expect
 
+from sotto.interfaces.chat import Role, Said
+from sotto.testing.talking import ScriptedChat
+from tests.browser.conftest import Visit
+from tests.serving import Served
+
 CLIP = Path(__file__).parents[1] / "data" / "digits.wav"
 QUESTION = "one two three"
 WAIT_MS = 60_000
@@ -117,8 +122,22 @@ class Wire:
             events.append(event)
 
 
+async def opened(visit: Visit, house: Served, *scripts: str, **context: object) -> Page:
+    """The tab, with scripts that were there before it."""
+    page = await visit("/health", url=house.url, expected=("404",), **context)
+    for each in scripts:
+        await page.add_init_script(each)
+    await page.goto(f"{house.url}/#talk")
+    return page
+
+
 def talk(page: Page, name: str) -> Locator:
     return page.locator(f"#talk [data-talk={name}]")
+
+
+async def write(page: Page, text: str) -> None:
+    await talk(page, "text").fill(text)
+    await talk(page, "text").press("Enter")
 
 
 async def in_state(page: Page, state: str) -> None:
@@ -192,3 +211,9 @@ def last_said(messages: Iterable[Any]) -> str:
     """The user's last words, as a language model is told them: with others that nobody answered."""
     said = [each.text for each in messages if getattr(each, "role", "") == "user"]
     return str(said[-1]).rpartition("\n")[2]
+
+
+def last_told(chat: ScriptedChat) -> list[str]:
+    """What the model was told, the last time, that the two sides said."""
+    said = (each for each in chat.requests[-1].messages if isinstance(each, Said))
+    return [each.text for each in said if each.role is not Role.SYSTEM]

@@ -120,7 +120,7 @@ class Answers:
         told.note(event)
         if isinstance(event, ResponseDone):
             self._forget(told)
-            self._partner.watch(event)
+            told.context.run(self._partner.watch, event)
             if event.error is not None:
                 log.warning("talk: answer %s failed: %s", event.request.id, event.error[1])
 

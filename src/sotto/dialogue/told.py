@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from dataclasses import replace
 
 from sotto.dialogue.events import (
@@ -34,6 +35,8 @@ class Told:
         """`tape` and `watch`: the Answer's."""
         self.request = request
         self.task: asyncio.Task[None] | None = None
+        self.context = copy_context()
+        """Of whom a line in the log tells, while it is begun."""
         self.is_over = False
         """Whether nothing more of it is told."""
         self.message: str | None = None

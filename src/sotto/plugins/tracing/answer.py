@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import Span, SpanContext
 
 from sotto.plugins.tracing.pen import Fact, Pen
 from sotto.runtime.about import About
 from sotto.runtime.tracing import AnswerRun
 
 
-def draw_answer(pen: Pen, about: About, caller: SpanContext | None, run: AnswerRun) -> None:
+def draw_answer(
+    pen: Pen,
+    about: About,
+    caller: SpanContext | None,
+    run: AnswerRun,
+    utterance: Span | None = None,
+) -> None:
     """The span `turn`, and in it `hear`, `chat` and `voice`, as far as it came to them.
 
-    It is drawn once all is known: `run` is told when the answer is over.
+    It is drawn once all is known: `run` is told when the answer is over. `utterance`: what it
+    answers, in whose trace it is.
     """
     asked = pen.now() - run.took
     facts: dict[str, Fact] = {
@@ -25,7 +32,7 @@ def draw_answer(pen: Pen, about: About, caller: SpanContext | None, run: AnswerR
     if caller is not None:
         facts["request.trace_id"] = f"{caller.trace_id:032x}"
         links.append(caller)
-    turn = pen.begin("turn", asked - (run.heard or 0.0), facts, links=links)
+    turn = pen.begin("turn", asked - (run.heard or 0.0), facts, utterance, links)
     if run.heard is not None:
         pen.end(pen.begin("hear", asked - run.heard, {}, turn), asked)
     chat = pen.begin("chat", asked, {}, turn)

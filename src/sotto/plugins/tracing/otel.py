@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -61,10 +62,14 @@ class OtelTracing(Tracing):
         self._pen = Pen(self._provider.get_tracer("sotto", sotto.__version__), clock)
         self._sample = sample
         self._draw = draw
+        self._streams: WeakValueDictionary[str, OtelStream] = WeakValueDictionary()
+        """Those that are open, by their sessions."""
 
     def stream(self, about: About) -> StreamTrace:
         """A stream; each of its utterances is drawn, or is not."""
-        return OtelStream(self._pen, about, _caller(about.traceparent), self._chosen)
+        stream = OtelStream(self._pen, about, _caller(about.traceparent), self._chosen)
+        self._streams[about.session] = stream
+        return stream
 
     def batch(self, model: str, jobs: Sequence[tuple[DecodeJob, Mark]]) -> BatchTrace:
         """Drawn where any of its jobs is."""
@@ -77,9 +82,12 @@ class OtelTracing(Tracing):
         return _OtelBatch(self._pen, span)
 
     def answered(self, about: About, run: AnswerRun) -> None:
-        """A trace of its own, as each utterance is one; or it is not drawn."""
-        if self._chosen():
-            draw_answer(self._pen, about, _caller(about.traceparent), run)
+        """In the trace of the utterance that it answers, where that is drawn; an answer to nothing
+        that was said is a trace of its own, or is not drawn."""
+        stream = None if run.heard is None else self._streams.get(about.session)
+        utterance = None if stream is None else stream.newest
+        if self._chosen() if stream is None else utterance is not None:
+            draw_answer(self._pen, about, _caller(about.traceparent), run, utterance)
 
     def close(self) -> None:
         """A collector that does not answer is not waited for."""

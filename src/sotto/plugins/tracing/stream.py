@@ -59,6 +59,8 @@ class OtelStream(StreamTrace):
         self._undecided: deque[_Spoken] = deque()
         """Utterances without a final: jobs are the first one's."""
         self._untold: dict[int, _Spoken] = {}
+        self.newest: Span | None = None
+        """The utterance whose final was told last; None: it is not drawn."""
 
     async def arriving(self, messages: AsyncIterator[Item]) -> AsyncIterator[Item]:
         """Note when each message comes."""
@@ -123,8 +125,9 @@ class OtelStream(StreamTrace):
         """An utterance is over with its final."""
         if isinstance(event, Final):
             spoken = self._untold.pop(event.segment.id, None)
-            if spoken is not None and spoken.span is not None:
-                self._pen.end(spoken.span, self._pen.now())
+            self.newest = spoken.span if spoken else None
+            if self.newest is not None:
+                self._pen.end(self.newest, self._pen.now())
 
     def close(self, reason: str) -> None:
         """What has no final by now will have none."""

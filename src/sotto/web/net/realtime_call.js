@@ -4,6 +4,7 @@
  */
 
 import { headersOf } from "./access_key.js";
+import { inConversation } from "./conversations.js";
 
 /** @typedef {import("./realtime_socket.js").Line} Line */
 /** @typedef {import("./realtime_socket.js").Listener} Listener */
@@ -23,11 +24,12 @@ export class RealtimeCall {
   /**
    * Throws NoCalls where the server takes none, or cannot be found by one.
    * @param {string | URL} server where it is
-   * @param {{key: string, microphone: MediaStream, session: unknown}} how key "" for none
+   * @param {{key: string, conversation: string, microphone: MediaStream, session: unknown}} how "" for no
+   *   key; for a conversation that is not kept
    * @param {Listener} listener
    * @param {(call: RealtimeCall) => void} onLine before its first event
    */
-  static async open(server, { key, microphone, session }, listener, onLine) {
+  static async open(server, { key, conversation, microphone, session }, listener, onLine) {
     const connection = new RTCPeerConnection();
     try {
       const call = new RealtimeCall(connection, microphone, listener);
@@ -37,7 +39,8 @@ export class RealtimeCall {
       const form = new FormData();
       form.append("sdp", connection.localDescription?.sdp ?? "");
       form.append("session", JSON.stringify(session));
-      const answer = await post(new URL("v1/realtime/calls", server), headersOf(key), form);
+      const url = inConversation(new URL("v1/realtime/calls", server), conversation);
+      const answer = await post(url, headersOf(key), form);
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
       await call.#opened();
       return call;

@@ -2,7 +2,7 @@
 
 import { samplesOf, toBase64 } from "../core/base64.js";
 import { toS16 } from "../core/pcm.js";
-import { withToken } from "./access_key.js";
+import { inConversation } from "./conversations.js";
 
 /** What a subprotocol may be made of; a key with other signs goes into the address. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -32,15 +32,16 @@ export class RealtimeSocket {
 
   /**
    * @param {string | URL} server where it is
-   * @param {string} key "" for none
+   * @param {{key: string, conversation: string}} how "" for no key; for a conversation that is not kept
    * @param {Listener} listener
    */
-  constructor(server, key, { onEvent, onSound }) {
+  constructor(server, { key, conversation }, { onEvent, onSound }) {
     const isToken = TOKEN.test(key);
-    const url = new URL("v1/realtime", server);
+    const url = inConversation(new URL("v1/realtime", server), conversation);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    if (key && !isToken) url.searchParams.set("token", key);
     const protocols = ["realtime", ...(isToken ? [`openai-insecure-api-key.${key}`] : [])];
-    this.#socket = new WebSocket(isToken ? url : withToken(url.href, key), protocols);
+    this.#socket = new WebSocket(url, protocols);
     let opened = false;
     this.#socket.addEventListener("open", () => (opened = true));
     this.#socket.addEventListener("message", ({ data }) => {

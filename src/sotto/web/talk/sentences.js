@@ -36,6 +36,7 @@ const BY_CODE = {
     "This server holds no conversations: it only writes down what it hears. Who runs it can let it answer, with a language model and a voice.",
   chat_unavailable: "The language model does not answer",
   voice_unavailable: "The voice cannot say this",
+  superseded: "This conversation goes on in another tab. Press to go on with it here.",
   session_expired: "The conversation lasted as long as one may. Press to begin another.",
   invalid_api_key: "The server does not take this key",
 };

@@ -9,6 +9,8 @@ import { OWN } from "./sentences.js";
 export const SENT_RATE = 16_000;
 /** Of the sound that is answered with. */
 export const SPOKEN_RATE = 24_000;
+/** What the first thing that is said is called: how it is answered says that. */
+export const OPENING = "opening";
 /** Turns that a new line is told of what was said before. */
 const MOST_REMEMBERED = 100;
 
@@ -29,6 +31,7 @@ export function opening(choice, { speaks }) {
   const detection = { type: "server_vad", create_response: true, interrupt_response: true };
   return {
     type: "session.update",
+    event_id: OPENING,
     session: {
       type: "realtime",
       output_modalities: [speaks ? "audio" : "text"],
@@ -55,7 +58,7 @@ export function mannerUpdate(choice) {
 }
 
 /**
- * What was said on lines before, for a server that knows nothing of them: of a cut answer what was
+ * What was said on lines before, for a server that kept nothing of it: of a cut answer what was
  * heard.
  * @param {readonly Turn[]} turns
  */

@@ -17,6 +17,11 @@ import { Timing } from "./timing.js";
 /** Pieces of sound in a second: each is waited for, so they are short. */
 const PIECES_PER_SECOND = 50;
 
+/** After these nothing more comes. */
+const FINAL = new Set(["conversation_unavailable", "superseded"]);
+/** What is wrong where a server keeps no conversations. */
+const NAMED = "session.sotto.conversation";
+
 const LOST = "The connection was lost. What was said is kept: press to go on.";
 const UNREACHABLE = "The server cannot be reached, or holds no conversations.";
 const SLOW = "The network is too slow for sound.";
@@ -26,6 +31,7 @@ const UNPLUGGED = "The microphone is gone. Press to try again, or write.";
  * @typedef {object} Setup
  * @property {import("../net/access_key.js").AccessKey} access
  * @property {TalkChoice} choice
+ * @property {string} conversation by which name the server keeps it
  * @property {() => TalkView} view
  * @property {(event: ServerEvent | import("./types.js").LocalEvent) => void} dispatch
  * @property {(samples: Float32Array) => void} onSound of the microphone
@@ -38,12 +44,19 @@ export class TalkRun {
     this.#setup = setup;
     this.#sent = setup.access.key;
     this.#choice = setup.choice;
+    this.#conversation = setup.conversation;
   }
 
   #setup;
   /** The key. */
   #sent;
   #choice;
+  /** By which name it is kept; "" for a server that keeps none. */
+  #conversation;
+  /** Whether the server brought back what was said before. */
+  #recalled = false;
+  /** Whether it did by now, if it does. */
+  #ready = false;
   #refused = false;
   #over = false;
   #notice = "";
@@ -109,7 +122,7 @@ export class TalkRun {
 
   /** Something written, to be answered. @param {string} text */
   say(text) {
-    if (this.#setup.view().line !== "open") {
+    if (!this.#ready) {
       this.#written.push(text);
       return;
     }
@@ -136,7 +149,7 @@ export class TalkRun {
 
   async #openSpeaker() {
     // A page that is not secure may play no sound of its own making: it is answered in writing.
-    if (!window.isSecureContext) return;
+    if (!window.isSecureContext || this.#speaker) return;
     this.#speaker = await Speaker.open(session.SPOKEN_RATE, {
       onPlayed: (played) => this.#answers?.onPlayed(played),
       onOver: (item) => this.#answers?.onOver(item),
@@ -162,6 +175,14 @@ export class TalkRun {
   }
 
   async #converse() {
+    const name = this.#conversation;
+    let opened = await this.#holdLine();
+    if (!this.#over && this.#conversation !== name) opened = await this.#holdLine();
+    if (!this.#over && !this.#explained) this.#notice = opened ? LOST : UNREACHABLE;
+  }
+
+  /** @returns {Promise<boolean>} once it is closed: whether it was open */
+  async #holdLine() {
     const { access } = this.#setup;
     const listener = {
       onEvent: (/** @type {ServerEvent} */ event) => this.#receive(event),
@@ -170,14 +191,14 @@ export class TalkRun {
     };
     const opened = await openLine(this.#choice.line, this.#microphone?.stream ?? null, {
       key: access.key,
+      conversation: this.#conversation,
       session: session.opening(this.#choice, { speaks: true }).session,
       listener,
       onSocket: () => this.#openSpeaker(),
       onLine: (line) => this.#begin(line),
     });
     if (this.#over) opened.leave();
-    const { opened: wasOpen } = await opened.closed;
-    if (!this.#over && !this.#explained) this.#notice = wasOpen ? LOST : UNREACHABLE;
+    return (await opened.closed).opened;
   }
 
   /**
@@ -195,6 +216,7 @@ export class TalkRun {
         this.#setup.onTiming(item, this.#timing.of(item));
       },
     };
+    this.#answers?.close();
     this.#answers = new Answers(line.plays ? null : this.#speaker, setup);
   }
 
@@ -214,6 +236,7 @@ export class TalkRun {
     this.#setup.dispatch(event);
     this.#answers?.receive(event);
     if (event.type === "session.created") this.#open();
+    if (!this.#ready) this.#recall(event);
     if (event.type === "response.output_text.done") {
       this.#setup.onTiming(event.item_id, this.#timing.of(event.item_id));
     }
@@ -222,7 +245,19 @@ export class TalkRun {
   #open() {
     this.#setup.access.admitted("streams");
     this.#tell(session.opening(this.#choice, { speaks: this.#line?.plays || this.#speaker !== null }));
-    for (const event of session.remembered(this.#setup.view().turns)) this.#tell(event);
+  }
+
+  /**
+   * What was said before comes until the opening is answered: from then on it goes on.
+   * @param {ServerEvent} event
+   */
+  #recall(event) {
+    if (event.type === "conversation.item.added") this.#recalled = true;
+    const isRefusal = event.type === "error" && event.error.event_id === session.OPENING;
+    if (event.type !== "session.updated" && !isRefusal) return;
+    this.#ready = true;
+    const unknown = this.#recalled ? [] : session.remembered(this.#setup.view().turns);
+    for (const each of unknown) this.#tell(each);
     for (const text of this.#written.splice(0)) this.say(text);
   }
 
@@ -236,9 +271,16 @@ export class TalkRun {
     // The field for the key tells itself why it is there.
     this.#refused = this.#setup.access.refused(trouble, { right: "streams", sent: this.#sent });
     if (this.#refused) this.end();
-    else if (code === "conversation_unavailable") this.end(troubleSentence(error));
+    else if (code !== null && FINAL.has(code)) this.end(troubleSentence(error));
+    else if (error.param === NAMED && this.#conversation) this.#unname();
     else return false;
     return true;
+  }
+
+  /** The server keeps no conversations: it is held without a name, on another line. */
+  #unname() {
+    this.#conversation = "";
+    this.#line?.leave();
   }
 
   /** @param {Readonly<Record<string, unknown>>} event */

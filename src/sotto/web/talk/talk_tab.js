@@ -1,9 +1,11 @@
 /** The Talk tab: events go into the reducer, the view comes out onto the page. */
 
 import { meterLevel } from "../core/pcm.js";
+import { forgetConversation } from "../net/conversations.js";
 import { find, say } from "../ui/dom.js";
 import { Follow } from "../ui/follow.js";
 import { mountKeyField } from "../ui/key_field.js";
+import { KeptName } from "./kept_name.js";
 import { hintOf, stateOf } from "./sentences.js";
 import { TalkChoices } from "./talk_choices.js";
 import { TalkRun } from "./talk_run.js";
@@ -54,6 +56,9 @@ class TalkTab {
   /** @type {TalkView} */
   #view = EMPTY;
   #asked = false;
+  #names = new KeptName(() => localStorage);
+  /** The conversation that is shown, or "". */
+  #name = "";
   /** @type {TalkRun | null} */
   #run = null;
   /** Settled when the last run is over. */
@@ -112,21 +117,34 @@ class TalkTab {
     this.#run?.say(text);
   }
 
-  /** Nothing that was said before is remembered. */
+  /** Nothing that was said before is remembered, here or on the server. */
   async #renew() {
     const listens = this.#run?.listens ?? false;
     this.#run?.end();
     await this.#ended;
+    if (this.#name) forgetConversation(this.#name, this.#access.key);
+    this.#names.leave(this.#name);
     this.#dispatch({ type: "cleared" });
     if (listens) this.#start(true);
     this.#part("button").focus();
   }
 
+  /**
+   * With another tab's, where it began one.
+   * @param {string} name
+   */
+  #goOn(name) {
+    if (this.#name && this.#name !== name) this.#dispatch({ type: "cleared" });
+    this.#name = name;
+  }
+
   /** @param {boolean} microphone whether it is spoken to */
   #start(microphone) {
+    this.#goOn(this.#names.current);
     const run = new TalkRun({
       access: this.#access,
       choice: this.#choices.chosen,
+      conversation: this.#name,
       view: () => this.#view,
       dispatch: (event) => this.#dispatch(event),
       onSound: (samples) => this.#level(meterLevel(samples)),

@@ -84,6 +84,18 @@ export function trim(turn, remembered) {
 }
 
 /**
+ * A turn as a server kept it: of an answer that is what was heard.
+ * @param {Turn} turn
+ * @param {string} text
+ * @returns {Turn}
+ */
+export function recalled(turn, text) {
+  if (turn.side === "you") return { ...turn, text, state: "done" };
+  const isWhole = turn.text.trim() === text.trim();
+  return isWhole ? { ...turn, heard: turn.text.length, state: "done" } : ended(trim(turn, text));
+}
+
+/**
  * No more of an answer comes.
  * @param {Turn} turn
  * @param {{isMute: boolean, isCut: boolean}} how whether it was not to sound; whether it was to, and

@@ -4,7 +4,7 @@
  */
 
 import { ours, troubleSentence } from "./sentences.js";
-import { blank, cut, ended, finished, msOf, play, say, textOf, trim } from "./turn.js";
+import { blank, cut, ended, finished, msOf, play, recalled, say, textOf, trim } from "./turn.js";
 
 /** @typedef {import("./types.js").TalkView} TalkView */
 /** @typedef {import("./types.js").Turn} Turn */
@@ -25,6 +25,7 @@ export const EMPTY = Object.freeze({
   turns: Object.freeze([]),
   notice: "",
   plays: false,
+  place: -1,
 });
 
 /** What ends with a line. */
@@ -35,6 +36,7 @@ const REST = Object.freeze({
   response: "",
   sounding: "",
   held: false,
+  place: -1,
 });
 
 /**
@@ -64,7 +66,8 @@ const STEPS = {
   },
   cleared: (view) => ({ ...EMPTY, line: view.line, microphone: view.microphone, plays: view.plays }),
 
-  "session.created": (view) => ({ ...view, line: "open" }),
+  "session.created": (view) => ({ ...view, line: "open", place: 0 }),
+  "session.updated": (view) => (view.place < 0 ? view : { ...view, place: -1 }),
   "input_audio_buffer.speech_started": (view, { item_id }) => {
     const next = { ...view, hearing: item_id, notice: "" };
     return find(view, item_id) ? next : add(next, blank(item_id, "you"));
@@ -87,9 +90,11 @@ const STEPS = {
     notice: troubleSentence(error),
   }),
   "conversation.item.added": (view, { item }) => {
-    if (item.type !== "message" || item.role === "system" || find(view, item.id)) return view;
+    if (item.type !== "message" || item.role === "system") return view;
     const side = item.role === "assistant" ? "answer" : "you";
     const text = textOf(item);
+    if (text && view.place >= 0) return recall(view, blank(item.id, side), text);
+    if (find(view, item.id)) return view;
     const state = side === "you" && text ? "done" : "open";
     return add(view, { ...blank(item.id, side), text, state });
   },
@@ -120,7 +125,7 @@ const STEPS = {
   "response.done": (view, { response }) => done(view, response),
   "output_audio_buffer.paused": (view) => ({ ...view, held: true }),
   "output_audio_buffer.resumed": (view) => ({ ...view, held: false }),
-  error: (view, { error }) => (ours(error) ? view : { ...view, notice: troubleSentence(error) }),
+  error: (view, { error }) => (ours(error) ? view : { ...view, place: -1, notice: troubleSentence(error) }),
 };
 
 /**
@@ -164,6 +169,22 @@ function find(view, id) {
  */
 function add(view, turn) {
   return { ...view, turns: [...view.turns, turn].slice(-MOST_TURNS) };
+}
+
+/**
+ * Something that was said before, in the order in which it was: before what is said now, and once.
+ * @param {TalkView} view
+ * @param {Turn} turn
+ * @param {string} text
+ * @returns {TalkView}
+ */
+function recall(view, turn, text) {
+  const index = view.turns.findIndex(({ id }) => id === turn.id);
+  if (index >= 0) return { ...change(view, turn.id, (known) => recalled(known, text)), place: index + 1 };
+  const [before, after] = [view.turns.slice(0, view.place), view.turns.slice(view.place)];
+  const turns = [...before, recalled(turn, text), ...after];
+  const gone = Math.max(0, turns.length - MOST_TURNS);
+  return { ...view, turns: turns.slice(gone), place: Math.max(0, view.place + 1 - gone) };
 }
 
 /**

@@ -13,7 +13,7 @@
  */
 
 /**
- * @typedef {{type?: string, code?: string | null, message?: string, event_id?: string | null}} WireError
+ * @typedef {{type?: string, code?: string | null, message?: string, event_id?: string | null, param?: string | null}} WireError
  * @typedef {{id: string, status?: string, status_details?: {reason?: string, error?: WireError} | null}} Response
  */
 
@@ -88,6 +88,8 @@
  * @property {readonly Turn[]} turns
  * @property {string} notice a sentence, or ""
  * @property {boolean} plays whether the server plays the answers
+ * @property {number} place where among the turns the next belongs that was said before; -1 where no
+ *   such come
  */
 
 /**
