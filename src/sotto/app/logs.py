@@ -22,6 +22,7 @@ from sotto.runtime.about import about
 LEVELS = {
     "alembic": logging.WARNING,
     "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
     "opentelemetry": logging.CRITICAL,  # says each failure anew; `plugins/tracing` says it once
 }
 """Of those who say more than their hosts want to know."""
