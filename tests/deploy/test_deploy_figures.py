@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import signal
@@ -193,13 +194,33 @@ def speak(server: Served) -> None:
         assert client.post(TRANSCRIPTIONS, files=nothing).status_code == 400
 
 
+def converse(server: Served) -> None:
+    """A question aloud, and its answer to the end."""
+    clip = pcm_s16le(CLIP)
+    sound = clip.data + bytes(4 * clip.rate)
+    form = {"type": "audio/pcm", "rate": clip.rate}
+    with connect(f"ws://{server.host}/v1/realtime", max_size=None) as socket:
+        session = {"type": "realtime", "audio": {"input": {"format": form}}}
+        socket.send(json.dumps({"type": "session.update", "session": session}))
+        for at in range(0, len(sound), 16_000):
+            audio = base64.b64encode(sound[at : at + 16_000]).decode()
+            socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        while True:
+            event = json.loads(socket.recv(timeout=60))
+            if event["type"] == "response.done" and event["response"]["status"] == "completed":
+                return
+
+
 @needs_prometheus
 def test_every_panel_shows_something(prometheus: httpx2.Client, server: Served) -> None:
     """Counters that begin with the first speech have no rate before the second."""
     speak(server)
+    converse(server)
     eventually(lambda: bool(values(prometheus, 'sotto_errors_total{code="bad_audio"}')))
     eventually(lambda: bool(values(prometheus, 'sotto_jobs_total{priority="final"}')))
+    eventually(lambda: bool(values(prometheus, 'sotto_answers_total{ending="completed"}')))
     speak(server)
+    converse(server)
     for panel in panels():
         for expression in asked(panel):
             if not expression.startswith("ALERTS"):
