@@ -27,7 +27,7 @@ from sotto.client.talking import Talking
 from sotto.clock import Clock
 from sotto.errors import SottoError
 
-PIECE = exact_div(SAMPLE_RATE, 50)  # 320 samples, 20 ms: as the page sends them
+PIECE = exact_div(SAMPLE_RATE, 25)  # 640 samples, 40 ms: as the page sends them
 PAUSE = 0.5
 """Seconds between the end of an answer and the next question."""
 LEFT = 0.6

@@ -15,7 +15,7 @@ import { Timing } from "./timing.js";
 /** @typedef {import("./types.js").TalkView} TalkView */
 
 /** Pieces of sound in a second: each is waited for, so they are short. */
-const PIECES_PER_SECOND = 50;
+const PIECES_PER_SECOND = 25;
 
 /** After these nothing more comes. */
 const FINAL = new Set(["conversation_unavailable", "superseded"]);
