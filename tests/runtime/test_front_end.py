@@ -85,6 +85,18 @@ async def test_who_sends_faster_than_it_is_heard_does_not_wait_for_others(
     assert len(heard) == 150
 
 
+async def test_who_sends_short_pieces_does_not_fall_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sotto.runtime.front_end.PACE", 3_600.0)
+    monkeypatch.setattr("sotto.runtime.front_end.HURRY", -3_600.0)
+    front_end, sound = FrontEnd(Loudness()), pcm_of(changing_sound(0.5))
+    async with asyncio.timeout(60):
+        chunks = await asyncio.gather(
+            hear(front_end, door(front_end), sound, 640),
+            hear(front_end, door(front_end), sound, 3_200),
+        )
+    assert [len(chunk) for chunk in chunks] == [50, 50]
+
+
 async def test_a_long_message_is_heard_without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sotto.runtime.front_end.PACE", 3_600.0)
     front_end, sound = FrontEnd(Loudness()), pcm_of(changing_sound(4.5))

@@ -8,6 +8,7 @@ detector hears many streams for little more than half of what they cost one by o
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from sotto.runtime.door import Door, WayIn
 from sotto.runtime.ear import Ear
 
 PACE = 0.02
-"""Seconds from the beginning of a round to that of the next, at least."""
+"""Seconds from the beginning of a round to that of the next, at least; half as many as the shortest
+piece of the last round sounds, where that is less: else who sends such pieces falls behind."""
 HURRY = 0.001
 """Seconds from the end of a round to the next, for a stream whose next piece waited already."""
 TURN = SAMPLE_RATE
@@ -39,6 +41,8 @@ class _Asked:
     result: asyncio.Future[MelChunk]
     rest: Samples | None = None
     """Sound that is still to be heard, once it has begun."""
+    length: int = 0
+    """Samples of all its sound."""
     chunks: list[MelChunk] = field(default_factory=list)
     error: SottoError | None = None
 
@@ -54,7 +58,7 @@ class _Asked:
             if isinstance(begun, MelChunk):
                 self.chunks.append(begun)
             else:
-                self.rest = begun
+                self.rest, self.length = begun, len(begun)
 
     @property
     def is_done(self) -> bool:
@@ -80,8 +84,9 @@ class FrontEnd:
         self._waiting: list[_Asked] = []
         self._is_busy = False
         """Whether a round runs."""
-        self._began = self._ended = 0.0
+        self._began = self._ended = -math.inf
         """Loop times, of the last round."""
+        self._pace = PACE
         self._last: frozenset[Ear | None] = frozenset()
         """Who was heard in it."""
         self._hurries = False
@@ -120,7 +125,7 @@ class FrontEnd:
         if self._is_busy or not self._waiting:
             return
         loop = asyncio.get_running_loop()
-        due = self._began + PACE
+        due = self._began + min(self._pace, PACE)
         if self._hurries:
             due = min(due, self._ended + HURRY)
         if self._timer is not None:
@@ -150,6 +155,8 @@ class FrontEnd:
                 each.result.set_exception(broken)
             elif each.is_done:
                 each.tell()
+        lengths = (each.length / SAMPLE_RATE for each in asked if each.length)
+        self._pace = min(lengths, default=2 * PACE) / 2
         # Nobody waits for sound whose stream was given up.
         rest = [each for each in asked if not (each.is_done or each.result.done())]
         self._waiting += rest
