@@ -108,3 +108,16 @@ def test_earliest_never_passes_what_an_utterance_still_needs(speech: list[float]
             if isinstance(boundary, Began):
                 assert max(boundary.start, 0) >= kept
         kept = max(kept, segmenter.earliest)
+
+
+def test_it_is_alert_before_speech_is_sure() -> None:
+    segmenter = Segmenter(SegmenterOptions())
+    assert segmenter.skip_quiet(np.array([0.0, 0.1], np.float32)) == 2
+    assert not segmenter.is_alert
+    segmenter.skip_quiet(np.array([0.0, 0.2], np.float32))
+    assert segmenter.is_alert
+    segmenter.step(0.1)
+    assert not segmenter.is_alert
+    segmenter.step(0.6)
+    segmenter.step(0.4)
+    assert segmenter.is_alert  # it may have begun

@@ -168,8 +168,7 @@ class Talk:
     async def cancel(self, response: str | None = None) -> None:
         """End an answer; None: the conversation's. Raises NotActive."""
         await self._outbox.room(MOST_WAITING)
-        told = self._answers.find(response)
-        if told is self._answers.main:
+        if (told := self._answers.find(response)) is self._answers.main:
             self._stop(told)
         else:
             self._answers.stop(told, Reason.CLIENT)

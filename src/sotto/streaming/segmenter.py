@@ -28,6 +28,9 @@ class SegmenterOptions:
     """Probability at which speech begins, or goes on after a pause."""
     release: float = 0.35
     """Probability under which it pauses."""
+    alert: float = 0.15
+    """Probability at which somebody may be about to speak: soft first sounds do not get further.
+    Noise gets here hardly more often than to the threshold (docs/talk.md)."""
     min_speech: int = 10
     """Shorter sounds are no speech."""
     silence: int = 60
@@ -121,6 +124,8 @@ class Segmenter:
         self._last_end = -options.pre_roll if air is None else -min(air, options.pre_roll)
         self._since_start: list[float] = []
         self._settled = 0
+        self._newest = 0.0
+        """The newest frame's probability."""
 
     def settle(self, end: int) -> None:
         """Words up to this frame are committed: the open utterance is not cut before it."""
@@ -141,11 +146,14 @@ class Segmenter:
         loud = speech >= self.options.threshold
         quiet = int(loud.argmax()) if loud.any() else len(speech)
         self._frame += quiet
+        if quiet:
+            self._newest = float(speech[quiet - 1])
         return quiet
 
     def step(self, speech: float) -> list[Boundary]:
         """The boundaries that this frame's probability of speech decides."""
         self._frame += 1
+        self._newest = speech
         match self._state:
             case _State.QUIET:
                 if speech >= self.options.threshold:
@@ -185,7 +193,7 @@ class Segmenter:
     @property
     def is_alert(self) -> bool:
         """Whether somebody speaks, or did a moment ago, or may have begun to."""
-        return self._state is not _State.QUIET
+        return self._state is not _State.QUIET or self._newest >= self.options.alert
 
     @property
     def spoken(self) -> int:
