@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import WINDOW_FRAMES
@@ -44,6 +44,9 @@ class DecodeJob:
     """What was said before the window."""
     audio_context: AudioContext | None = None
     """None takes the checkpoint's own."""
+    stop_at: int | None = None
+    """A frame: once the decoder listens to it or to a later one, an engine that knows may stop.
+    None: all that is said in the window is wanted."""
     replaces: bool = False
     """To run instead of the session's job that still waits; not at all if that has begun."""
 
@@ -83,6 +86,8 @@ class Hypothesis:
     audio_context: AudioContext
     """What the encoder was given."""
     temperature: float = 0.0
+    is_whole: bool = True
+    """False: it was ended at the job's `stop_at`, and more may be said in the window."""
 
     @property
     def tail(self) -> tuple[HeardWord, ...]:
@@ -135,4 +140,34 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the memory; the engine is not used again."""
+        ...
+
+
+@runtime_checkable
+class ContinuousEngine(Engine, Protocol):
+    """An engine whose jobs join and leave between any two of its steps.
+
+    All calls come from one thread; `decode` only while no job is in it.
+    """
+
+    def takes(self, priority: Priority) -> bool:
+        """Whether there is room for one job more of that priority."""
+        ...
+
+    def join(self, job: DecodeJob) -> None:
+        """Take a job in; the next step begins it.
+
+        Raises Overloaded where there is no room for it, and else what `decode` does.
+        """
+        ...
+
+    def leave(self, job: DecodeJob) -> None:
+        """Forget a job: its room is free at once. One that is not in it is no error."""
+        ...
+
+    def step(self) -> list[tuple[DecodeJob, Hypothesis]]:
+        """Go on with every job that is in, by a token; those that are done, which left.
+
+        Raises EngineFailed; then no job is in any more.
+        """
         ...

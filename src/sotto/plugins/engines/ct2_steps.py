@@ -33,6 +33,7 @@ import ctranslate2
 import numpy as np
 from numpy.typing import NDArray
 
+from sotto.plugins.engines.jobs import Prompt
 from sotto.plugins.engines.windows import strip_size
 
 DEFAULT_SUPPRESSION = -1  # what the checkpoint's config.json lists
@@ -40,18 +41,6 @@ ANY_TEXT = 0
 """A token of text in every vocabulary; which one does not matter."""
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What stands before the tokens to decode."""
-
-    start: tuple[int, ...]
-    """Text before the window, <|startoftranscript|> and all that goes with it."""
-    prefix: tuple[int, ...]
-    """Forced text."""
-    limit: int
-    """The most tokens of text, the prefix among them."""
 
 
 @dataclass(frozen=True)

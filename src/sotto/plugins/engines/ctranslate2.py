@@ -13,27 +13,19 @@ import ctranslate2
 from sotto.audio.format import FRAMES_PER_TOKEN
 from sotto.errors import EngineFailed, ModelUnavailable
 from sotto.interfaces.engine import DecodeJob, HeardWord, Hypothesis, Traits
-from sotto.plugins.engines.alignment import means, word_spans
 from sotto.plugins.engines.ct2_steps import (
     Alignment,
     Encoded,
-    Prompt,
     Sampling,
     Take,
     aligned_at_once,
     groups,
 )
-from sotto.plugins.engines.jobs import (
-    check,
-    choose_language,
-    context_tokens,
-    possible_languages,
-    token_limit,
-)
+from sotto.plugins.engines.heard import Told, words_of
+from sotto.plugins.engines.jobs import check, choose_language, possible_languages, prompt_of
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
 from sotto.plugins.engines.traits import read_traits
 from sotto.plugins.engines.windows import Batch, batches, stack
-from sotto.transcript.words import Word
 
 WEIGHTS = "model.bin"
 MOST_THREADS = 8
@@ -153,7 +145,7 @@ class CTranslate2Engine:
         frames: int,
     ) -> list[Take]:
         prompts = [
-            self._prompt(job, language, frames)
+            prompt_of(job, language, frames, self._traits, self._tokenizer)
             for job, (language, _) in zip(jobs, spoken, strict=True)
         ]
         samplings = [Sampling(job.options.beam_size, job.options.temperature) for job in jobs]
@@ -173,12 +165,13 @@ class CTranslate2Engine:
             takes.update(zip(places, taken, strict=True))
         return [takes[place] for place in range(len(jobs))]
 
-    def _prompt(self, job: DecodeJob, language: str, frames: int) -> Prompt:
-        context = context_tokens(job, self._traits, self._tokenizer)
-        start = self._tokenizer.start(language, job.options.task)
-        start = [*context, *start, self._tokenizer.no_timestamps]
-        limit = token_limit(frames, len(start), len(job.prefix))
-        return Prompt(tuple(start), job.prefix, limit)
+    def _words(
+        self, job: DecodeJob, take: Take, language: str, alignment: Alignment | None
+    ) -> tuple[HeardWord, ...]:
+        if alignment is None:
+            return ()
+        told = Told(take.tokens, alignment.path, alignment.probabilities)
+        return words_of(job, told, language, self._tokenizer)
 
     def _align(
         self,
@@ -202,28 +195,6 @@ class CTranslate2Engine:
                 aligned = encoded.align(places, start, texts, [frames[place] for place in places])
                 alignments.update(zip(places, aligned, strict=True))
         return alignments
-
-    def _words(
-        self, job: DecodeJob, take: Take, language: str, alignment: Alignment | None
-    ) -> tuple[HeardWord, ...]:
-        """The prefix and the rest are split apart: words may not grow across their border."""
-        if alignment is None:
-            return ()
-        border = len(job.prefix)
-        pieces = [
-            piece
-            for tokens in (take.tokens[:border], take.tokens[border:])
-            for piece in self._tokenizer.words(tokens, language)
-        ]
-        lengths = [len(tokens) for _, tokens in pieces]
-        spans = word_spans(alignment.path, lengths, len(job.mel))
-        probabilities = means(alignment.probabilities, lengths)
-        return tuple(
-            HeardWord(Word(text, start, end, probability), tokens)
-            for (text, tokens), (start, end), probability in zip(
-                pieces, spans, probabilities, strict=True
-            )
-        )
 
 
 def _threads(weights: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sotto.audio.format import seconds
 from sotto.errors import BadOption, EngineFailed, UnknownLanguage
@@ -28,6 +29,18 @@ CONTEXT_STEP = 16
 """Longer contexts are cut to a multiple of this, so that jobs of like contexts share a batch."""
 TOKENS_PER_SECOND = 25
 """Nobody speaks so fast in any language; a decoder that does is in a loop."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What stands before the tokens to decode."""
+
+    start: tuple[int, ...]
+    """Text before the window, <|startoftranscript|> and all that goes with it."""
+    prefix: tuple[int, ...]
+    """Forced text."""
+    limit: int
+    """The most tokens of text, the prefix among them."""
 
 
 def check(job: DecodeJob, traits: Traits, text_tokens: int) -> None:
@@ -100,6 +113,15 @@ def context_tokens(job: DecodeJob, traits: Traits, tokenizer: WhisperTokenizer) 
         past = past[(len(given) + len(past)) % CONTEXT_STEP :]
     tokens = given + past
     return [tokenizer.start_of_prev, *tokens] if tokens else []
+
+
+def prompt_of(
+    job: DecodeJob, language: str, frames: int, traits: Traits, tokenizer: WhisperTokenizer
+) -> Prompt:
+    """What a job's window, padded to so many frames, is decoded after."""
+    context = context_tokens(job, traits, tokenizer)
+    start = [*context, *tokenizer.start(language, job.options.task), tokenizer.no_timestamps]
+    return Prompt(tuple(start), job.prefix, token_limit(frames, len(start), len(job.prefix)))
 
 
 def token_limit(frames: int, prompt: int, prefix: int) -> int:
