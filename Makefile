@@ -60,7 +60,7 @@ $(VENV)/.serving: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml ci/constraints.txt | $(VENV)/bin/python
 	@echo "installing Sotto and its checks into $(VENV)"
-	@$(PIP) $(LOCK) --editable '.[dev,train,ray,jwt,otel,postgres,talk,webrtc]'
+	@$(PIP) $(LOCK) --editable '.[dev,gpu,train,ray,jwt,otel,postgres,talk,webrtc]'
 	@touch $@ $(VENV)/.serving
 
 node_modules/.package-lock.json: package.json package-lock.json

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel
 from sotto.errors import EngineFailed, ModelUnavailable
-from sotto.plugins.engines.ct2_steps import Encoded, Prompt, Sampling
+from sotto.plugins.engines.ct2_steps import Encoded, Sampling
 from sotto.plugins.engines.ctranslate2 import CTranslate2Engine
-from sotto.plugins.engines.jobs import token_limit
+from sotto.plugins.engines.jobs import Prompt, token_limit
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
 from sotto.plugins.engines.windows import stack, strip_size
 from sotto.testing.engine_contract import assert_same, exact_job

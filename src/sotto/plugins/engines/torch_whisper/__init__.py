@@ -1,0 +1,1 @@
+"""Whisper in PyTorch, whose sequences join and leave at every step."""
