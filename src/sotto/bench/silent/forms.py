@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sotto.audio.anonymize import Anonymizer
 from sotto.audio.chunk import Mel, MelChunk
 from sotto.audio.edges import heard_in
+from sotto.audio.griffin_lim import rebuilt
 from sotto.audio.mel8 import ValueRange, make_mel8
 from sotto.bench.clips import Clip
 from sotto.bench.silent.client import Sent, disguise_for, send
 from sotto.bench.silent.codecs import heard_again, to_opus, to_pcm, to_wav, to_webp
-from sotto.bench.silent.rebuild import rebuilt
 from sotto.runtime.mel_door import MelDoor
 from sotto.runtime.picture import paint, see
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from sotto.audio.chunk import Mel
 from sotto.audio.format import Samples
+from sotto.audio.griffin_lim import rebuilt
 from sotto.bench.clips import Clip, spectrogram
 from sotto.bench.silent.forms import as_opus, in_8_bits, in_disguise
-from sotto.bench.silent.rebuild import rebuilt
 from sotto.bench.silent.trials import Rate, rated
 from sotto.bench.silent.voiceprint import Voiceprint
 

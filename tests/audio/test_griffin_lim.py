@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sotto.audio.format import HOP, SAMPLE_RATE
+from sotto.audio.griffin_lim import rebuilt, spread
 from sotto.audio.mel import SILENCE, mel_filters
 from sotto.bench.clips import spectrogram
 from sotto.bench.silent.codecs import heard_again
-from sotto.bench.silent.rebuild import rebuilt, spread
 from tests.speech import CLIP
 
 
