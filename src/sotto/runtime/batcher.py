@@ -1,4 +1,7 @@
-"""One engine, many sessions: while one batch runs, the next one fills."""
+"""One engine, many sessions: while one batch runs, the next one fills.
+
+An engine that jobs join at any step has another driver: `runtime/continuous.py`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ class Ticket:
     """A job that was handed in."""
 
     result: asyncio.Future[Hypothesis]
-    """Raises what the engine raised; cancelled where the job was withdrawn."""
+    """Raises what the engine raised; cancelled where the job was withdrawn. Whoever cancels it has
+    no use for it any more: an engine that can, leaves the job undone."""
     since: float
     """Clock time of handing in."""
     mark: Mark = None
@@ -35,7 +39,7 @@ class Ticket:
 
 
 class Recognizer(Protocol):
-    """What decodes jobs for sessions: the batcher of this process, or a handle to another's."""
+    """What decodes jobs for sessions: by an engine of this process, or of another."""
 
     @property
     def traits(self) -> Traits:
@@ -47,7 +51,10 @@ class Recognizer(Protocol):
         ...
 
     def withdraw(self, ticket: Ticket) -> bool:
-        """Take a job back; False where it has begun, and then it goes on."""
+        """Take a job back; False where it has begun, and then it goes on.
+
+        Whoever has no use for that cancels its result.
+        """
         ...
 
     async def room(self) -> None:

@@ -8,8 +8,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from sotto.runtime.model_slot import ModelState
 
-BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512)
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+STEPS = (0.001, 0.0025, 0.005, *SECONDS)
 
 
 class Metrics:
@@ -34,13 +35,17 @@ class Metrics:
             "sotto_commit_lag_audio_seconds",
             "Sound heard after a word's end when it was committed, in seconds.",
         )
-        self.batch_size = sizes("sotto_batch_size", "Jobs in a batch.", ["model"])
-        self.decode_seconds = times(
-            "sotto_decode_seconds", "Time that the engine took for a batch.", ["model"]
+        self.batch_size = sizes("sotto_batch_size", "Jobs in a batch, or in a step.", ["model"])
+        self.decode_seconds = Histogram(
+            "sotto_decode_seconds",
+            "Time that the engine took for a batch, or for a step where jobs join at each.",
+            ["model"],
+            registry=self.registry,
+            buckets=STEPS,
         )
         self.queue_seconds = times(
             "sotto_queue_seconds",
-            "Time that a job waited for its batch.",
+            "Time that a job waited for its batch, or until it had joined.",
             ["model", "priority"],
         )
         self.queue = gauge("sotto_queue", "Jobs that wait.", ["model"])

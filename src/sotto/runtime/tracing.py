@@ -26,14 +26,14 @@ FINISHED = "finished"
 
 @dataclass(frozen=True)
 class BatchRun:
-    """The batch in which a job ran."""
+    """The batch in which a job ran; in an engine that is joined at any step, the job's own time."""
 
     began: float
     """Clock time."""
     ended: float
     """Clock time."""
     size: int
-    """Jobs."""
+    """Jobs; where they join at any step, those that were in when it had joined."""
     mark: Mark = None
 
 
@@ -122,7 +122,7 @@ class Tracing:
         return StreamTrace()
 
     def batch(self, model: str, jobs: Sequence[tuple[DecodeJob, Mark]]) -> BatchTrace:
-        """A batch is about to run."""
+        """A batch is about to run, or a job that has joined others."""
         return BatchTrace()
 
     def answered(self, about: About, run: AnswerRun) -> None:
