@@ -1,0 +1,1 @@
+"""Other servers that transcribe, as an engine."""
