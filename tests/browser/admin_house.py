@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 from websockets.sync.client import ClientConnection, connect
 
-from sotto.app.build import build_service, load_engine
+from sotto.app.build import build_service
+from sotto.app.engines import load_engine
 from sotto.app.settings import load
 from sotto.clock import SystemClock
 from sotto.errors import ModelUnavailable

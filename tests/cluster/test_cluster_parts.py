@@ -12,7 +12,7 @@ import yaml
 
 import sotto
 from sotto import errors
-from sotto.app.build import load_engine
+from sotto.app.engines import load_engine
 from sotto.app.ray import Arguments, build
 from sotto.app.ray.figures import together
 from sotto.app.ray.keeper import StoreDesk

@@ -100,6 +100,26 @@ def test_a_loop_without_time_to_be_spoken_is_cut() -> None:
     assert verdict.suspicion == "loop"
 
 
+def test_a_loop_that_may_go_on_is_one_from_the_second_time_on() -> None:
+    heard = words([" so", *[" you", " know"] * 2, " yo"], frames_each=3)
+    verdict = judge(hypothesis(heard), SPEECH, GuardOptions())
+    assert (verdict.tail, verdict.suspicion) == (heard, None)
+    verdict = judge(replace(hypothesis(heard), is_whole=False), SPEECH, GuardOptions())
+    assert [item.word.text for item in verdict.tail] == [" so", " you", " know"]
+    assert verdict.suspicion == "loop"
+    ended = words([" so", *[" you", " know"] * 2, " what", " yo"], frames_each=3)
+    verdict = judge(replace(hypothesis(ended), is_whole=False), SPEECH, GuardOptions())
+    assert (verdict.tail, verdict.suspicion) == (ended, None)
+
+
+def test_half_a_word_stays_and_is_no_reason_for_suspicion() -> None:
+    half = HeardWord(Word(" hm", 30, 30, 0.9), tuple(range(30)))
+    for heard in ((*words([" so"]), half), (half,)):
+        assert judge(hypothesis(heard), SPEECH, GuardOptions()).suspicion == "too many words"
+        verdict = judge(replace(hypothesis(heard), is_whole=False), SPEECH, GuardOptions())
+        assert (verdict.tail, verdict.suspicion) == (heard, None)
+
+
 def test_a_word_that_is_really_said_again_and_again_stays() -> None:
     heard = words([" no"] * 20)
     assert cut_loop(heard, GuardOptions()) == heard

@@ -93,6 +93,14 @@ def test_each_name_gives_its_policy(name: PolicyName, kind: type) -> None:
     assert isinstance(make_policy(StreamOptions(policy=name), Traits()), kind)
 
 
+def test_only_alignatt_knows_where_no_word_is_safe() -> None:
+    assert AlignAtt(guard=40, sure=0.8, doubt=100).settled(200) == 160
+    heard = tail((" one", 160, 1.0), (" two", 161, 1.0))
+    assert AlignAtt(guard=40, sure=0.8, doubt=100).commit([heard], 200) == 1
+    assert LocalAgreement().settled(200) is None
+    assert Chunked().settled(200) is None
+
+
 def test_an_overlap_longer_than_half_a_chunk_is_refused() -> None:
     with pytest.raises(BadOption, match="half of chunk_duration"):
         StreamOptions(chunk_duration=2.0, overlap=1.5)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -15,81 +15,16 @@ from sotto.streaming.segmenter import SegmenterOptions
 from sotto.streaming.session import Session
 from sotto.testing.driving import SlowDriver, cut, drive
 from sotto.testing.engines import VOCABULARY, OracleEngine, speak
-from sotto.transcript.events import Committed, Event, Final, Partial, SpeechEnded, SpeechStarted
+from sotto.transcript.events import Committed, Final, Partial, SpeechEnded
 from sotto.transcript.options import AudioContext, DecodeOptions
-from sotto.transcript.words import Word
-
-Script = list[tuple[str, int, int]]
+from tests.streaming.scripts import Script, check_promises, heard, play_slowly, scripts, texts
 
 POLICIES = st.sampled_from([AlignAtt(), AlignAtt(guard=100), LocalAgreement(), Chunked(300, 50)])
-
-
-@st.composite
-def scripts(draw: st.DrawFn) -> tuple[Script, int]:
-    """Words of 15 to 60 frames, with gaps of 5 to 150 between them."""
-    at, words = draw(st.integers(0, 100)), []
-    for _ in range(draw(st.integers(0, 12))):
-        length = draw(st.integers(15, 60))
-        words.append((draw(st.sampled_from(VOCABULARY)), at, at + length))
-        at += length + draw(st.sampled_from([5, 10, 20, 45, 70, 150]))
-    return words, at + draw(st.integers(0, 200))
 
 
 def options(policy: Policy | None = None, **more: object) -> SessionOptions:
     segmenter = SegmenterOptions(max_utterance=more.pop("max_utterance", 2800))  # type: ignore[arg-type]
     return SessionOptions(policy=policy or AlignAtt(), segmenter=segmenter, **more)  # type: ignore[arg-type]
-
-
-def heard(events: list[Event]) -> list[Word]:
-    return list(chain.from_iterable(e.words for e in events if isinstance(e, Committed)))
-
-
-def texts(words: list[Word]) -> list[str]:
-    return [word.text.strip() for word in words]
-
-
-def check_promises(events: list[Event]) -> None:
-    """What holds for every stream: docs/protocol.md."""
-    words: dict[int, list[Word]] = {}
-    ended: list[int] = []
-    finals: list[int] = []
-    for event in events:
-        match event:
-            case SpeechStarted(utterance):
-                words[utterance] = []
-            case Committed(utterance, new):
-                assert utterance not in finals
-                words[utterance].extend(new)
-            case SpeechEnded(utterance):
-                ended.append(utterance)
-            case Final(segment):
-                assert segment.id in ended
-                assert list(segment.words) == words[segment.id]
-                finals.append(segment.id)
-            case _:
-                pass
-    assert finals == sorted(words) == ended
-    spoken = heard(events)
-    assert all(0 <= word.start <= word.end for word in spoken)
-    assert all(a.start <= b.start and a.end <= b.end for a, b in pairwise(spoken))
-
-
-def play_slowly(session: Session, sound: MelChunk, piece: int, data: st.DataObject) -> list[Event]:
-    """The events where after each piece the engine waits, begins or answers, as is drawn."""
-    driver = SlowDriver(session, OracleEngine())
-    for chunk in cut(sound, [piece] * (len(sound) // piece)):
-        driver.act(session.receive(chunk))
-        match data.draw(st.sampled_from(["wait", "begin", "answer"])):
-            case "begin":
-                driver.begin()
-            case "answer":
-                driver.answer()
-    driver.act(session.finish())
-    while not driver.is_idle:
-        driver.answer()
-    assert session.is_done
-    check_promises(driver.events)
-    return driver.events
 
 
 @given(scripts(), POLICIES)
@@ -119,7 +54,7 @@ def test_a_slow_engine_loses_and_changes_nothing(
 ) -> None:
     words, length = script
     session = Session(Traits(audio_context=AudioContext.EXACT), options(policy))
-    events = play_slowly(session, speak(words, length), 30, data)
+    events = play_slowly(session, OracleEngine(), speak(words, length), 30, data)
     assert texts(heard(events)) == [word for word, _, _ in words]
 
 
@@ -164,7 +99,7 @@ def test_long_speech_is_cut_right_by_a_slow_engine_too(
     each = 40 + gap
     words = [(VOCABULARY[i % 26], i * each, i * each + 40) for i in range(count)]
     session = Session(Traits(audio_context=AudioContext.EXACT), options(policy, max_utterance=400))
-    events = play_slowly(session, speak(words, count * each + 80), 20, data)
+    events = play_slowly(session, OracleEngine(), speak(words, count * each + 80), 20, data)
     assert texts(heard(events)) == [word for word, _, _ in words]
 
 

@@ -8,8 +8,8 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from pathlib import Path
 
+from sotto.app.engines import check_engine, open_engine
 from sotto.app.observing import build_observing
 from sotto.app.registry import plugin
 from sotto.app.setting_groups import AuthSettings
@@ -19,13 +19,13 @@ from sotto.app.webhook import build_webhook
 from sotto.audio.format import frames
 from sotto.clock import Clock, SystemClock
 from sotto.errors import BadOption
-from sotto.interfaces.engine import Engine
+from sotto.interfaces.engine import ContinuousEngine, Engine
 from sotto.interfaces.store import TranscriptStore
 from sotto.plugins.checkpoints.catalog import lookup
-from sotto.plugins.checkpoints.source import Checkpoints
 from sotto.runtime.access import Access, Allowance, Credentials, Open, OpenButAdmin
 from sotto.runtime.admission import Admission
 from sotto.runtime.batcher import Batcher, Recognizer, Ticket
+from sotto.runtime.continuous import Continuous
 from sotto.runtime.front_end import FrontEnd
 from sotto.runtime.guard import Guarded
 from sotto.runtime.metrics import Metrics
@@ -57,8 +57,10 @@ def build_service(
     """Everything put together; nothing is loaded yet but the detector.
 
     Without a store, finals are kept in memory: what one command hears is nobody else's to find.
-    Without models, those that the settings name are loaded into this process.
+    Without models, those that the settings name are loaded into this process. Raises BadOption.
     """
+    if models is None:
+        check_engine(settings)
     metrics, clock = metrics or Metrics(), SystemClock()
     observing = observing or build_observing(settings, clock)
     models = models or ModelPool[Recognizer](
@@ -96,12 +98,14 @@ def loader(
     """What loads a model into this process; `around` may put something around its engine."""
 
     def load(spec: ModelSpec) -> Recognizer:
-        engine = load_engine(settings, checkpoint(settings, spec.name))
+        engine = around(open_engine(settings, spec.name))
         exact = context_of(settings, engine) is AudioContext.EXACT
         schedule = Schedule[Ticket](
-            max_batch=settings.engine.max_batch, limit=settings.engine.queue_limit, exact=exact
+            max_batch=settings.engine.batch, limit=settings.engine.queue_limit, exact=exact
         )
-        return Batcher(spec.name, around(engine), schedule, clock, metrics, tracing)
+        if isinstance(engine, ContinuousEngine):
+            return Continuous(spec.name, engine, schedule, clock, metrics, tracing)
+        return Batcher(spec.name, engine, schedule, clock, metrics, tracing)
 
     return load
 
@@ -196,22 +200,6 @@ def _tokens(auth: AuthSettings, default: Allowance, clock: Clock) -> Credentials
     return credentials
 
 
-def checkpoint(settings: Settings, name: str) -> Path:
-    """The folder of a model's files, fetched first where they are not here. Raises as `pull`."""
-    return settings.models.paths.get(name) or Checkpoints(settings.models.folder).pull(name)
-
-
-def load_engine(settings: Settings, folder: Path) -> Engine:
-    """The checkpoint, ready to decode. Raises ModelUnavailable."""
-    engine: Engine = plugin("engines", "ctranslate2").load(
-        folder,
-        device=settings.engine.device,
-        compute_type=settings.engine.compute_type,
-        threads=settings.engine.threads,
-    )
-    return engine
-
-
 def context_of(settings: Settings, engine: Engine) -> AudioContext:
     """How much the encoder is given unless a request says otherwise."""
     return settings.decode.audio_context or engine.traits.audio_context
@@ -235,6 +223,7 @@ def limits(settings: Settings) -> Limits:
         keep=settings.store.keep,
         idle=settings.server.idle_flush,
         guard=None if settings.decode.guard is None else frames(settings.decode.guard),
+        whole_partials=settings.decode.whole_partials,
         segmenter=SegmenterOptions(
             threshold=vad.threshold,
             release=vad.release,

@@ -9,7 +9,11 @@ from typing import Any
 from sotto.errors import BadOption
 
 PLUGINS: dict[str, dict[str, str]] = {
-    "engines": {"ctranslate2": "sotto.plugins.engines.ctranslate2:CTranslate2Engine"},
+    "engines": {
+        "ctranslate2": "sotto.plugins.engines.ctranslate2:CTranslate2Engine",
+        "torch": "sotto.plugins.engines.torch_whisper.engine:TorchEngine",
+        "remote": "sotto.plugins.engines.remote.engine:RemoteEngine",
+    },
     "vad": {"silero": "sotto.plugins.vad.silero:Silero"},
     "auth": {
         "keys": "sotto.plugins.auth.keys:Keys",
@@ -43,6 +47,10 @@ def plugin(family: str, name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     foreign = entry_points(group=f"sotto.{family}")
     if name not in foreign.names:
-        known = ", ".join(sorted({*PLUGINS[family], *foreign.names}))
-        raise BadOption(family, f"expected one of {known}, got {name!r}")
+        raise BadOption(family, f"expected one of {', '.join(names(family))}, got {name!r}")
     return foreign[name].load()
+
+
+def names(family: str) -> list[str]:
+    """All that are known; nothing is imported."""
+    return sorted({*PLUGINS[family], *entry_points(group=f"sotto.{family}").names})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -129,19 +129,6 @@ class ModelSettings(Group):
         return tuple(dict.fromkeys((*self.names, *self.paths)))
 
 
-class EngineSettings(Group):
-    """How models run."""
-
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where models run")
-    compute_type: str = Field(default="default", description="CTranslate2's, as int8 or float16")
-    threads: int = Field(default=0, ge=0, description="processor threads of a model; 0: all cores")
-    beam_size: int = Field(default=1, ge=1, le=20, description="for requests that name none")
-    max_batch: int = Field(default=16, ge=1, description="windows decoded at once")
-    queue_limit: int = Field(
-        default=256, ge=1, description="windows that may wait; more are turned away"
-    )
-
-
 class VadSettings(Group):
     """What counts as speech, and where an utterance ends."""
 
@@ -181,6 +168,11 @@ class DecodeSettings(Group):
         default=None,
         ge=0,
         description="seconds from the window's end within which words stay open; none: as suits it",
+    )
+    whole_partials: bool = Field(
+        default=True,
+        description="show all that was heard; false: partials lag by the guard, and looks cost "
+        "less where the engine can stop early",
     )
 
 

@@ -15,10 +15,10 @@ from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sotto.app.setting_engine import EngineSettings
 from sotto.app.setting_groups import (
     AuthSettings,
     DecodeSettings,
-    EngineSettings,
     ModelSettings,
     PortSettings,
     ServerSettings,

@@ -45,8 +45,8 @@ class DecodeJob:
     audio_context: AudioContext | None = None
     """None takes the checkpoint's own."""
     stop_at: int | None = None
-    """A frame: once the decoder listens to it or to a later one, an engine that knows may stop.
-    None: all that is said in the window is wanted."""
+    """A frame of the window: an engine that knows where its decoder listens may stop with the first
+    token after the prefix for which it listens there or later. None: all that is said is wanted."""
     replaces: bool = False
     """To run instead of the session's job that still waits; not at all if that has begun."""
 
@@ -87,12 +87,21 @@ class Hypothesis:
     """What the encoder was given."""
     temperature: float = 0.0
     is_whole: bool = True
-    """False: it was ended at the job's `stop_at`, and more may be said in the window."""
+    """False: it was ended at the job's `stop_at`, and more may be said in the window.
+
+    Then the token with which it ended is in its last word, if it is text: that word may be half a
+    word, and its end is a guess. The words before it are as if the decoder had gone on.
+    """
 
     @property
     def tail(self) -> tuple[HeardWord, ...]:
         """The words after the forced prefix."""
         return self.words[self.prefix_words :]
+
+    @property
+    def settled(self) -> tuple[HeardWord, ...]:
+        """The tail but for a last word that may be half a word."""
+        return self.tail if self.is_whole else self.tail[:-1]
 
 
 @dataclass(frozen=True)

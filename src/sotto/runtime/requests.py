@@ -104,4 +104,6 @@ class Limits:
     """Seconds without sound after which an open utterance is ended."""
     guard: int | None = None
     """Frames, for the policy `alignatt`; None takes the model's own."""
+    whole_partials: bool = True
+    """False holds for all streams, whatever they ask for."""
     segmenter: SegmenterOptions = field(default_factory=SegmenterOptions)

@@ -140,6 +140,7 @@ class Service:
             segmenter=self._segmenter(request),
             guards=BY_EDGES if isinstance(request.sound, MelImages) else GuardOptions(),
             partials=request.stream.partials,
+            whole_partials=request.stream.whole_partials and self.limits.whole_partials,
             use_context=request.stream.use_context,
         )
 

@@ -67,21 +67,21 @@ def judge(hypothesis: Hypothesis, speech: Speech, options: GuardOptions) -> Verd
     probability = float(np.mean([heard.word.probability for heard in tail]))
     if np.max(speech, initial=0.0) < options.faint and probability < options.sure:
         return Verdict((), "neither speech nor words are sure")
-    spoken = _put_right(hypothesis, speech, options)
-    kept = cut_loop(spoken, options)
-    return Verdict(kept, _suspicion(hypothesis, spoken, kept, options))
+    placed = _put_right(hypothesis, speech, options)
+    if not placed:
+        return Verdict((), "words in silence")
+    spoken = placed if hypothesis.is_whole else placed[:-1]  # the last may be half a word
+    kept = cut_loop(spoken, options, whole=hypothesis.is_whole)
+    if len(kept) < len(spoken):
+        return Verdict(kept, "loop")
+    return Verdict(placed, _suspicion(hypothesis, spoken, options))
 
 
 def _suspicion(
-    hypothesis: Hypothesis,
-    spoken: tuple[HeardWord, ...],
-    kept: tuple[HeardWord, ...],
-    options: GuardOptions,
+    hypothesis: Hypothesis, spoken: tuple[HeardWord, ...], options: GuardOptions
 ) -> str | None:
-    if len(kept) < len(spoken):
-        return "loop"
     if not spoken:
-        return "words in silence"
+        return None
     tokens = sum(len(heard.tokens) for heard in spoken)
     length = (spoken[-1].word.end - spoken[0].word.start) / FRAMES_PER_SECOND
     if tokens > options.tokens_per_second * max(length, 0.5):
@@ -140,13 +140,20 @@ def _tighten(heard: HeardWord, speech: Speech, options: GuardOptions) -> HeardWo
     return replace(heard, word=replace(heard.word, start=first, end=last))
 
 
-def cut_loop(words: tuple[HeardWord, ...], options: GuardOptions) -> tuple[HeardWord, ...]:
-    """The words up to where a run of 1 to 8 words begins to repeat without time to be spoken."""
+def cut_loop(
+    words: tuple[HeardWord, ...], options: GuardOptions, *, whole: bool = True
+) -> tuple[HeardWord, ...]:
+    """The words up to where a run of 1 to 8 words begins to repeat without time to be spoken.
+
+    Where they are not the whole, a run that lasts to their end may go on: twice is a loop there.
+    """
     texts = [heard.word.text.strip().lower() for heard in words]
     for start in range(len(texts)):
         for size in range(1, 9):
             times = _repeats(texts, start, size)
-            if times < options.loop:
+            rest = texts[start + times * size :]
+            lasts = not whole and rest == texts[start : start + len(rest)]
+            if times < (2 if lasts else options.loop):
                 continue
             last = words[start + times * size - 1].word
             length = last.end - words[start].word.start

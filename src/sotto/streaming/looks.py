@@ -21,6 +21,8 @@ class Looks:
 
     policy: Policy
     segmenter: Segmenter
+    whole: bool = True
+    """Whether all that was said is wanted of each; else no more than may be committed."""
 
     def is_due(self, utterance: Utterance, frame: int) -> bool:
         """Whether an utterance is to be looked at, now that so many frames came."""
@@ -39,6 +41,18 @@ class Looks:
             end = utterance.seen + (frame - utterance.seen) // cadence * cadence
         utterance.seen = end
         return Piece(utterance, max(utterance.window_start, end - WINDOW_FRAMES), end, 0)
+
+    def stop_at(self, piece: Piece) -> int | None:
+        """The frame of the window at which the decoder may stop in the look that was taken.
+
+        Not before what was told already, or it would vanish. None: all is wanted; so in a pause,
+        whose look may be the final.
+        """
+        settled = None if self.whole else self.policy.settled(piece.end)
+        if settled is None or piece.utterance.paused is not None:
+            return None
+        frame = max(settled, piece.utterance.told, piece.start) - piece.start
+        return frame if frame < piece.length else None
 
     @property
     def _pause(self) -> int | None:

@@ -20,6 +20,8 @@ class SessionOptions:
     guards: GuardOptions = field(default_factory=GuardOptions)
     partials: bool = True
     """Whether open utterances are looked at."""
+    whole_partials: bool = True
+    """Whether all that was heard is shown; see `StreamOptions`."""
     use_context: bool = True
     first: int = 0
     """The number of the first utterance: not 0 where an earlier session is carried on."""

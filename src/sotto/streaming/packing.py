@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from sotto.audio.buffer import FrameBuffer
 from sotto.audio.chunk import Mel, Speech
 from sotto.audio.format import WINDOW_FRAMES
-from sotto.interfaces.engine import DecodeJob, HeardWord
+from sotto.interfaces.engine import HeardWord
 from sotto.streaming.utterance import Utterance
 from sotto.transcript.options import AudioContext
 
@@ -46,22 +46,6 @@ class Piece:
         return self.end + self.missing - self.start
 
 
-@dataclass
-class Flight:
-    """A job that is out, and what its result will mean."""
-
-    job: DecodeJob
-    pieces: tuple[Piece, ...]
-    speech: Speech
-    """float32[n], for each frame of the job's window."""
-    paused: int | None
-    """Where the window ends, if it was looked at in a pause."""
-    final: bool
-    looked_twice: bool = False
-    begun: bool = False
-    """Known to be decoded right now: nothing can take its place."""
-
-
 def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
     """As many whole utterances, in order, as fit into a window of `limit` frames; at least one.
 
@@ -80,14 +64,9 @@ def pack(utterances: Iterable[Utterance], limit: int) -> list[Piece]:
 
 
 def ahead(
-    utterances: Iterable[Utterance],
-    flights: Iterable[Flight],
-    context: AudioContext,
-    *,
-    is_all: bool,
+    utterances: Iterable[Utterance], out: Container[int], context: AudioContext, *, is_all: bool
 ) -> list[list[Piece]]:
-    """The windows of what ended and is in none yet; not the last where more may come to fill it."""
-    out = {piece.utterance.id for flight in flights for piece in flight.pieces}
+    """The windows of what ended and is not out yet; not the last where more may come to fill it."""
     left = [
         one for one in utterances if one.end is not None and not one.final and one.id not in out
     ]

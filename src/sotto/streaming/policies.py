@@ -39,6 +39,10 @@ class Policy(Protocol):
         """Frames that an open utterance's next window shares with the last; None: it grows."""
         ...
 
+    def settled(self, window_end: int) -> int | None:
+        """The frame behind which no word is safe unless in a pause; None: any word may count."""
+        ...
+
     def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """How many words of the newest tail are safe; `history` holds it last.
 
@@ -63,6 +67,10 @@ class AlignAtt:
     """The guard of a word of probability 0, if longer; from `sure` down it grows as a root does."""
     cadence: int = CADENCE
     overlap: None = None
+
+    def settled(self, window_end: int) -> int:
+        """Where the smallest guard begins."""
+        return window_end - self.guard
 
     def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """The run of safe words at the tail's beginning."""
@@ -93,6 +101,9 @@ class LocalAgreement:
     cadence: int = CADENCE
     overlap: None = None
 
+    def settled(self, window_end: int) -> None:
+        """Words count wherever they are, if they are said again."""
+
     def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """The length of the shared prefix; 0 until there are n hypotheses."""
         if len(history) < self.n:
@@ -116,6 +127,9 @@ class Chunked:
     def cadence(self) -> int:
         """A whole chunk of sound each time."""
         return self.chunk
+
+    def settled(self, window_end: int) -> None:
+        """Where the next window begins hangs on the first word that is not safe."""
 
     def commit(self, history: Sequence[Tail], window_end: int, *, paused: bool = False) -> int:
         """The words that end before the overlap."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 
 from sotto.audio.buffer import FrameBuffer
 from sotto.audio.chunk import MelChunk
 from sotto.interfaces.engine import BUCKET, DecodeJob, Hypothesis, Priority, Traits
 from sotto.streaming.actions import Action, Decode, Emit
+from sotto.streaming.flights import Flight, Flights
 from sotto.streaming.guards import Verdict, judge
 from sotto.streaming.language import LanguageMemory
 from sotto.streaming.looks import Looks
 from sotto.streaming.options import SessionOptions
-from sotto.streaming.packing import Flight, Piece, ahead, is_empty, pack, share, sound_of
+from sotto.streaming.packing import Piece, ahead, is_empty, pack, share, sound_of
 from sotto.streaming.segmenter import Began, Boundary, Ended, Segmenter
 from sotto.streaming.utterance import Utterance
 from sotto.transcript.events import Committed, Final, Partial, SpeechEnded, SpeechStarted
@@ -40,14 +40,12 @@ class Session:
         self._traits = traits
         self._options = options
         self._segmenter = Segmenter(options.segmenter.within(traits.longest), options.air)
-        self._looks = Looks(options.policy, self._segmenter)
+        self._looks = Looks(options.policy, self._segmenter, whole=options.whole_partials)
         self._buffer = FrameBuffer(traits.n_mels)
         self._utterances: deque[Utterance] = deque()
         self._language = LanguageMemory(options.decode.language)
         self._text = options.text[-CONTEXT_CHARACTERS:]
-        self._flights: dict[int, Flight] = {}
-        self._replaced: Flight | None = None
-        self._jobs = 0
+        self._flights = Flights()
         self._begun = options.first
         self._backlog = max(BACKLOG, FILE_BACKLOG * options.lookahead)
         self._frame = 0
@@ -124,13 +122,14 @@ class Session:
 
     def receive_result(self, hypothesis: Hypothesis) -> list[Action]:
         """Take what the engine heard for one of the jobs."""
-        flight = self._flights.pop(hypothesis.job, None)
+        flight = self._flights.land(hypothesis.job)
         if flight is None:
             return []
         verdict = judge(hypothesis, flight.speech, self._options.guards)
         allowed = self._traits.second_look and not flight.looked_twice
-        if allowed and verdict.suspicion and hypothesis.audio_context is not AudioContext.FULL:
-            return [self._second_look(flight)]
+        doubtful = verdict.suspicion and hypothesis.settled  # else nothing of it counts anyway
+        if allowed and doubtful and hypothesis.audio_context is not AudioContext.FULL:
+            return [self._flights.send_again(flight)]
         if flight.final:
             actions = self._hear_final(flight, hypothesis, verdict)
         else:
@@ -139,13 +138,10 @@ class Session:
 
     def receive_refusal(self) -> None:
         """The job that `replaces` came too late: the one before it has begun, and goes on."""
-        running = self._replaced
-        assert running is not None
-        running.begun = True
+        running = self._flights.take_back()
         utterance = running.pieces[0].utterance
         utterance.seen = running.pieces[0].end
         utterance.paused = running.paused
-        self._flights = {running.job.id: running}
 
     def flush(self) -> list[Action]:
         """End the open utterance here; sound may still follow."""
@@ -164,7 +160,7 @@ class Session:
             case Began(start, at):
                 number = self._begun
                 self._begun += 1
-                utterance = Utterance(number, start, window_start=start, seen=start + BUCKET)
+                utterance = Utterance(number, start, start, told=start, seen=start + BUCKET)
                 self._utterances.append(utterance)
                 yield Emit(SpeechStarted(number, at))
             case Ended(end, at, missing):
@@ -187,8 +183,7 @@ class Session:
         if self._options.is_file:
             yield from self._plan_ahead()
             return
-        flights = self._flights.values()
-        if any(flight.begun or flight.final for flight in flights):
+        if self._flights.is_held:
             return
         if self._is_due():
             piece = self._looks.take(self._utterances[0], self._frame)
@@ -205,14 +200,14 @@ class Session:
 
     def _plan_ahead(self) -> Iterator[Action]:
         """Finals of a file, as many at once as may be: the decoder takes them in one batch."""
-        wanted, flights = self._options.lookahead, self._flights.values()
+        wanted = self._options.lookahead
         context = self._options.decode.audio_context or self._traits.audio_context
         # One utterance more, and no sound comes until some of them were heard.
         is_all = self._finished or len(self._utterances) >= self._backlog
-        ready = ahead(self._utterances, flights, context, is_all=is_all)
+        ready = ahead(self._utterances, self._flights.utterances, context, is_all=is_all)
         if len(ready) < wanted and not is_all:
             return
-        for pieces in ready[: wanted - len(flights)]:
+        for pieces in ready[: wanted - len(self._flights)]:
             if is_empty(pieces):
                 yield from self._close_empty(pieces)
             else:
@@ -234,9 +229,9 @@ class Session:
     def _decode(self, pieces: tuple[Piece, ...], priority: Priority) -> Decode:
         first = pieces[0].utterance
         mel, speech = sound_of(self._buffer, pieces)
-        self._jobs += 1
+        final = priority is not Priority.PARTIAL
         job = DecodeJob(
-            id=self._jobs,
+            id=self._flights.number(),
             mel=mel,
             options=self._options.decode,
             priority=priority,
@@ -244,14 +239,10 @@ class Session:
             likely_language=self._language.likely,
             prefix=first.prefix,
             context=self._text_before(first),
+            stop_at=None if final else self._looks.stop_at(pieces[0]),
             replaces=not self._options.is_file and bool(self._flights),
         )
-        if job.replaces:
-            self._replaced = next(iter(self._flights.values()))
-            self._flights.clear()
-        final = priority is not Priority.PARTIAL
-        self._flights[job.id] = Flight(job, pieces, speech, first.paused, final=final)
-        return Decode(job)
+        return self._flights.send(Flight(job, pieces, speech, first.paused, final))
 
     def _text_before(self, utterance: Utterance) -> str:
         if self._options.is_file or not self._options.use_context:
@@ -260,23 +251,19 @@ class Session:
 
     # ---- what was heard
 
-    def _second_look(self, flight: Flight) -> Decode:
-        self._jobs += 1
-        job = replace(flight.job, id=self._jobs, audio_context=AudioContext.FULL, replaces=False)
-        self._flights[job.id] = replace(flight, job=job, looked_twice=True, begun=True)
-        return Decode(job)
-
     def _hear_partial(
         self, flight: Flight, hypothesis: Hypothesis, verdict: Verdict
     ) -> Iterator[Action]:
         piece = flight.pieces[0]
         utterance, policy = piece.utterance, self._options.policy
         utterance.language = utterance.language or self._language.learn(hypothesis)
-        tail = utterance.hear(verdict.tail, piece.start)
+        whole = hypothesis.is_whole
+        tail = utterance.hear(verdict.tail, piece.start, whole=whole)
         paused = flight.paused is not None
-        utterance.early = hypothesis if paused and piece.start == utterance.window_start else None
+        final = paused and whole and piece.start == utterance.window_start
+        utterance.early = hypothesis if final else None
         safe = policy.commit(utterance.history, piece.end, paused=paused)
-        if safe := 0 if verdict.suspicion else min(safe, utterance.own(tail)):
+        if safe := 0 if verdict.suspicion else min(safe, utterance.own(tail, whole=whole)):
             yield Emit(Committed(utterance.id, utterance.commit(safe)))
             self._segmenter.settle(utterance.committed[-1].end)
         shown = tuple(heard.word for heard in tail[safe:])

@@ -42,6 +42,9 @@ class Utterance:
     history: list[Tail] = field(default_factory=list)
     shown: tuple[Word, ...] = ()
     """The unstable words that the listener saw last."""
+    told: int = 0
+    """The frame up to which words were heard last that are committed or shown, but for one that
+    may be half."""
     seen: int = 0
     """The frame up to which it was decoded, or is being decoded."""
     paused: int | None = None
@@ -52,7 +55,7 @@ class Utterance:
     held: tuple[Word, ...] = ()
     """Its last words, until its turn to be told."""
 
-    def hear(self, tail: Iterable[HeardWord], offset: int) -> Tail:
+    def hear(self, tail: Iterable[HeardWord], offset: int, *, whole: bool = True) -> Tail:
         """A tail on the session's clock, its times after those of the committed words."""
         heard: list[HeardWord] = []
         at = self.committed[-1].end if self.committed else max(self.start, 0)
@@ -61,11 +64,18 @@ class Utterance:
             at = max(item.word.end + offset, start)
             heard.append(replace(item, word=replace(item.word, start=start, end=at)))
         self.history = [*self.history[1 - HISTORY :], tuple(heard)]
+        ends = [item.end for item in (heard if whole else heard[:-1])]
+        self.told = max(ends, default=self.told)
         return tuple(heard)
 
-    def own(self, tail: Tail) -> int:
-        """How many words of the tail are its own: it may have been cut since it asked for them."""
-        return sum(1 for heard in tail if self.end is None or heard.word.end <= self.end)
+    def own(self, tail: Tail, *, whole: bool) -> int:
+        """How many words of the tail are its own, and whole.
+
+        It may have been cut since it asked for them; and the last word of a hypothesis that is not
+        whole may be half.
+        """
+        settled = tail if whole else tail[:-1]
+        return sum(1 for heard in settled if self.end is None or heard.word.end <= self.end)
 
     def commit(self, count: int) -> tuple[Word, ...]:
         """Make the first words of the newest tail final, and forget them in the older ones."""

@@ -148,6 +148,19 @@ class EngineContract:
         assert _tokens(forced, 0, forced.prefix_words) == prefix
         assert _edges(forced) == sorted(_edges(forced))
 
+    def test_may_stop_where_nobody_wants_more(self) -> None:
+        engine = self.engine()
+        for mel in self.sounds():
+            job = exact_job(0, mel)
+            whole = engine.decode([job])[0]
+            assert whole.is_whole
+            for stop_at in (0, len(mel) // 2, len(mel)):
+                stopped = engine.decode([replace(job, stop_at=stop_at)])[0]
+                said = [heard.word.text for heard in stopped.settled]
+                assert said == [heard.word.text for heard in whole.tail[: len(said)]]
+                assert stopped.is_whole == (said == [heard.word.text for heard in whole.tail])
+                assert stopped.is_whole or stop_at or not said
+
     def test_a_fixed_language_is_not_questioned(self) -> None:
         engine = self.engine()
         for language in engine.traits.languages[:3]:

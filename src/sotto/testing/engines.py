@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,10 +70,15 @@ def broken(length: int, *, n_mels: int = 80) -> MelChunk:
 
 
 class OracleEngine:
-    """Hears what `speak` wrote, exactly; of words that the window cuts only a part."""
+    """Hears what `speak` wrote, exactly; of words that the window cuts only a part.
 
-    def __init__(self, traits: Traits | None = None) -> None:
+    Where it `stops`, it ends at a job's `stop_at`, with as many letters as it heard of the word by
+    then; and it is as sure of them as of whole words.
+    """
+
+    def __init__(self, traits: Traits | None = None, *, stops: bool = False) -> None:
         self._traits = traits or Traits(audio_context=AudioContext.EXACT)
+        self._stops = stops
         self.batches: list[tuple[DecodeJob, ...]] = []
         """What `decode` was given, call by call."""
         self.closed = False
@@ -117,9 +122,9 @@ class OracleEngine:
             _forced(token, there[index] if index < len(there) else None, len(job.mel))
             for index, token in enumerate(job.prefix)
         )
-        tail = there[len(forced) :]
+        tail, whole = _until(job.stop_at if self._stops else None, there[len(forced) :])
         language, probability = self._detect(job, seen)
-        logprobs = [math.log(heard.word.probability) for heard in tail] + [0.0]
+        logprobs = [math.log(heard.word.probability) for heard in tail] + [0.0] * whole
         return Hypothesis(
             job=job.id,
             words=forced + tail,
@@ -132,6 +137,7 @@ class OracleEngine:
             or job.options.audio_context
             or self._traits.audio_context,
             temperature=job.options.temperature,
+            is_whole=whole,
         )
 
     def _detect(self, job: DecodeJob, seen: list[_Seen]) -> tuple[str, float]:
@@ -190,6 +196,30 @@ def _read(mel: Mel) -> list[_Seen]:
         )
         for start, end in zip(starts, ends, strict=True)
     ]
+
+
+def _until(stop_at: int | None, tail: tuple[HeardWord, ...]) -> tuple[tuple[HeardWord, ...], bool]:
+    """The words up to the one that is heard at that frame or later; whether there is no such word.
+
+    What is left of that one ends right there, so that nothing but its place tells of the cut.
+    """
+    for place, heard in enumerate(tail):
+        if stop_at is not None and heard.end > stop_at:
+            return (*tail[:place], _half(heard, stop_at)), False
+    return tail, True
+
+
+def _half(heard: HeardWord, end: int) -> HeardWord:
+    (token,) = heard.tokens
+    word = heard.word
+    if token < _FROM_BACK:
+        letters = len(_text(token)) - 1
+        share = (end - word.start) / (word.end - word.start)
+        kept = max(round(share * letters), 1)
+        if kept < letters:
+            token = token % _LETTERS + _LETTERS * kept
+    word = replace(word, text=_text(token), end=max(min(end, word.end), word.start))
+    return HeardWord(word, (token,))
 
 
 def _text(token: int) -> str:

@@ -86,6 +86,9 @@ class StreamOptions:
     policy: PolicyName = PolicyName.ALIGNATT
     partials: bool = True
     """Whether unstable words are shown, and words are committed before the utterance ends."""
+    whole_partials: bool = True
+    """Whether they show all that was heard. Else the decoder may stop where no word is committed
+    yet (policy `alignatt` alone, where the engine can): partials lag, and looks cost less."""
     use_context: bool = True
     """Whether what was said before helps to decode what comes (where the checkpoint can)."""
     chunk_duration: float = 5.0

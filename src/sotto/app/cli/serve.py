@@ -19,7 +19,7 @@ Where other hosts can reach it, callers need a key: see [bold]sotto keys[/bold].
 """
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     ctx: typer.Context,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
@@ -32,6 +32,9 @@ def serve(
             "id, or a folder."
         ),
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="ctranslate2, torch, remote or a plug-in's name.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
@@ -43,6 +46,7 @@ def serve(
     flags = [
         Flag("--host", "server.host", host),
         Flag("--port", "server.port", port),
+        Flag("--engine", "engine.kind", engine),
         Flag("--device", "engine.device", device),
         Flag("--model", "models.names", tuple(model) if model else None),
         Flag("--log-level", "log.level", log_level),

@@ -94,7 +94,7 @@ def _measure(settings: Settings, name: str, seconds: float, tell: Callable[[str]
     """Raises ModelUnavailable, UnknownModel, EngineFailed."""
     import numpy as np
 
-    from sotto.app.build import checkpoint, load_engine
+    from sotto.app.engines import checkpoint, load_engine
     from sotto.app.server import clip
     from sotto.bench.machine import Choice, Plan, measure
     from sotto.bench.results import machine
@@ -104,7 +104,7 @@ def _measure(settings: Settings, name: str, seconds: float, tell: Callable[[str]
 
     engine = settings.engine
     options = DecodeOptions(beam_size=engine.beam_size, audio_context=settings.decode.audio_context)
-    in_force = Choice(engine.threads, engine.max_batch)
+    in_force = Choice(engine.threads, engine.batch)
     tell(f"{name}: fetching it, if it is not here")
     folder = checkpoint(settings, name)
 

@@ -16,7 +16,14 @@ from sotto.app.ray.wire import Failed, pack, unpack_job
 from sotto.app.settings import Settings
 from sotto.clock import SystemClock
 from sotto.errors import SottoError
-from sotto.interfaces.engine import DecodeJob, Engine, Hypothesis, Priority, Traits
+from sotto.interfaces.engine import (
+    ContinuousEngine,
+    DecodeJob,
+    Engine,
+    Hypothesis,
+    Priority,
+    Traits,
+)
 from sotto.runtime.batcher import Recognizer
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
@@ -29,7 +36,7 @@ somebody has it."""
 
 
 class EngineReplica:
-    """One model in one process, with a batcher of its own."""
+    """One model in one process, with a queue of its own."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, settings: Settings, name: str, keeper: Keeper
@@ -94,7 +101,8 @@ class EngineReplica:
             yield pack(await ticket.result)
         finally:
             self._begun.forget(job)
-            model.withdraw(ticket)
+            if not model.withdraw(ticket):
+                ticket.result.cancel()  # its room is another's, where an engine can leave it
 
 
 class _Beginnings:
@@ -115,6 +123,8 @@ class _Beginnings:
 
     def around(self, engine: Engine) -> Engine:
         """The engine, which says so when it begins."""
+        if isinstance(engine, ContinuousEngine):
+            return _AnnouncingJoins(engine, self._announce)
         return _Announcing(engine, self._announce)
 
     def _announce(self, jobs: Sequence[DecodeJob]) -> None:
@@ -142,3 +152,24 @@ class _Announcing:
 
     def close(self) -> None:
         self._engine.close()
+
+
+class _AnnouncingJoins(_Announcing):
+    def __init__(
+        self, engine: ContinuousEngine, announce: Callable[[Sequence[DecodeJob]], None]
+    ) -> None:
+        super().__init__(engine, announce)
+        self._joined = engine
+
+    def takes(self, priority: Priority) -> bool:
+        return self._joined.takes(priority)
+
+    def join(self, job: DecodeJob) -> None:
+        self._joined.join(job)
+        self._announce([job])
+
+    def leave(self, job: DecodeJob) -> None:
+        self._joined.leave(job)
+
+    def step(self) -> list[tuple[DecodeJob, Hypothesis]]:
+        return self._joined.step()

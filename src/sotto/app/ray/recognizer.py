@@ -77,6 +77,7 @@ class RemoteRecognizer:
         ticket = _Away(loop.create_future(), self._how.clock.monotonic())
         ticket.priority = job.priority.name.lower()
         ticket.task = loop.create_task(self._follow(job, ticket))
+        ticket.result.add_done_callback(lambda _: self._settled(ticket))
         self._away.add(ticket)
         self._note_queue()
         return ticket
@@ -102,6 +103,12 @@ class RemoteRecognizer:
         """Take back what is away; the replicas are others' too, and stay."""
         for ticket in tuple(self._away):
             self.withdraw(ticket)
+
+    def _settled(self, ticket: _Away) -> None:
+        """Where nobody waits for a job any more, its replica is told so."""
+        if ticket.result.cancelled() and ticket.task is not None:
+            ticket.task.cancel()
+            self._over(ticket, "withdrawn")
 
     async def _follow(self, job: DecodeJob, ticket: _Away) -> None:
         """See to it that the ticket has a result, whatever happens to replicas."""

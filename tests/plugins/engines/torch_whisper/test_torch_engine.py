@@ -20,6 +20,7 @@ from sotto.plugins.engines.tokenizer import WhisperTokenizer
 from sotto.plugins.engines.torch_whisper.checkpoint import read_weights
 from sotto.plugins.engines.torch_whisper.engine import TorchEngine
 from sotto.plugins.engines.windows import stack
+from sotto.testing.continuous_contract import ContinuousContract
 from sotto.testing.engine_contract import EngineContract, assert_same, exact_job
 from sotto.transcript.options import AudioContext, DecodeOptions, Task
 from tests.plugins.engines.torch_whisper.hub_folder import hub_folder
@@ -55,6 +56,19 @@ class TestTorchNano(EngineContract):
         self._sounds = [piece(frames, frames) for frames in LENGTHS]
 
     def engine(self) -> Engine:
+        return self._engine
+
+    def sounds(self) -> list[Mel]:
+        return self._sounds
+
+
+class TestTorchGoingOn(ContinuousContract):
+    @pytest.fixture(autouse=True)
+    def _bring(self, engine: TorchEngine, piece: Piece) -> None:
+        self._engine = engine
+        self._sounds = [piece(frames, frames) for frames in LENGTHS]
+
+    def engine(self) -> ContinuousEngine:
         return self._engine
 
     def sounds(self) -> list[Mel]:
