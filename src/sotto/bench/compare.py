@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sotto.bench.engine.reading import figures
 from sotto.bench.results import Json
 from sotto.errors import BadOption
 
@@ -33,6 +34,7 @@ _TOP: Mapping[str, Mapping[str, Sequence[str]]] = {
         "WER": ("wer",),
     },
     "idle": {"CPU % of a stream": ("cpu_percent",), "bytes of a stream": ("rss",)},
+    "engine": {},
 }
 
 
@@ -84,6 +86,9 @@ def differences(a: Json, b: Json) -> list[str]:
 
 
 def _pairs(a: Json, b: Json) -> Iterator[tuple[str, Any, Any]]:
+    if a["kind"] == "engine":
+        theirs = figures(b)
+        yield from ((name, value, theirs.get(name)) for name, value in figures(a).items())
     for name, path in _TOP[a["kind"]].items():
         yield name, _at(a, path), _at(b, path)
     steps = {step["clients"]: step for step in b.get("steps", ())}

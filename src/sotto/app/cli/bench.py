@@ -7,6 +7,8 @@ import typer
 from sotto.app.cli import (
     bench_chaos,
     bench_compare,
+    bench_engine,
+    bench_engine_page,
     bench_files,
     bench_idle,
     bench_page,
@@ -23,6 +25,8 @@ app = typer.Typer(
 
 app.command("streams", help=bench_streams.HELP)(bench_streams.streams)
 app.command("talk", help=bench_talk.HELP)(bench_talk.talk)
+app.command("engine", help=bench_engine.HELP)(bench_engine.engine)
+app.command("engine-page", help=bench_engine_page.HELP)(bench_engine_page.engine_page)
 app.command("files", help=bench_files.HELP)(bench_files.files)
 app.command("idle", help=bench_idle.HELP)(bench_idle.idle)
 app.command("soak", help=bench_soak.HELP)(bench_soak.soak)

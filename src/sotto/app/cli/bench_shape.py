@@ -24,7 +24,13 @@ Sotto and whatever builds on CTranslate2 can load it.
 
 
 def make_shape(
-    shape: Annotated[str, typer.Argument(metavar="SHAPE", help="tiny, base or small.")],
+    shape: Annotated[
+        str,
+        typer.Argument(
+            metavar="SHAPE",
+            help="tiny, base, small, medium, large-v3, large-v3-turbo or distil-large-v3.",
+        ),
+    ],
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="A folder that is empty or is not there.")
     ],

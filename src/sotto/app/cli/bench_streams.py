@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from sotto.app.cli import bench_peers as others
+from sotto.app.cli import bench_virtual
 from sotto.app.cli.bench_options import (
     AsJson,
     Data,
@@ -48,12 +49,16 @@ percentile of the commit lag passes --bound, and then narrowed.
 With --peer, other servers are measured beside Sotto, in turn, each step on a
 server that was started for it, with the same model (docs/peers.md).
 
+With --virtual, or --device, there is no server and no network: sessions are fed
+in this process, so that the model's engine is what bears them (docs/gpu.md).
+
 [bold]Examples[/bold]
 
   sotto bench streams data/digits --split eval --model nano
   sotto bench streams data/digits --split eval --streams 1,4,16 -o report
   sotto bench streams data/digits --split eval --set engine.max_batch=8
   sotto bench streams data/digits --url http://localhost:8000
+  sotto bench streams data/digits --model models/base --device cuda --bound 1
   sotto bench streams data/digits --model models/base --threads 2 --rounds 2 \\
       --peer whisperlive=peers/whisperlive/bin/python
 """
@@ -92,6 +97,15 @@ CountWords: TypeAlias = Annotated[
     ),
 ]
 Rounds: TypeAlias = Annotated[int, typer.Option(min=1, help="Times that all take their turns.")]
+Virtual: TypeAlias = Annotated[
+    bool, typer.Option("--virtual", help="No server: sessions in this process, fed with frames.")
+]
+Device: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="DEVICE", help="The same, with the model there: cpu, cuda.")
+]
+Processes: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="The same, with the sessions in so many other processes.")
+]
 
 
 def streams(  # noqa: PLR0913, PLR0917 - a command's options, each by name
@@ -121,13 +135,16 @@ def streams(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     rounds: Rounds = 1,
     decoder: Decoder = None,
     one_pass: OnePass = False,
+    virtual: Virtual = False,
+    device: Device = None,
+    processes: Processes = 0,
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Read the clips, start the server, try more and more streams, tell what was found."""
     from sotto.bench.streams.plan import Talk
 
-    choose = _choose(counts, first, most)
+    choose = streams_to_try(counts, first, most)
     place = ServerOptions(url, pid, model, threads, settings, ctx.obj)
     company = PeerOptions("streams", peer or [], language, rounds, decoder, one_pass=one_pass)
     server, against = others.chosen(place, company)
@@ -140,13 +157,17 @@ def streams(  # noqa: PLR0913, PLR0917 - a command's options, each by name
     options = server.options | fields | about | asdict(asked)
     run = Run(server, bank, asked, choose, fields | policies)
     outlet = Outlet(output, as_json=as_json)
-    if against is None:
+    way = bench_virtual.Way(virtual, device, processes, ctx.obj)
+    if way.is_wanted:
+        peers = {} if against is None else against.options
+        bench_virtual.alone(run, way, options | peers, outlet)
+    elif against is None:
         _alone(run, options, outlet)
     else:
         others.streams(run, against, options, outlet)
 
 
-def _choose(counts: str | None, first: int, most: int) -> Search | list[int]:
+def streams_to_try(counts: str | None, first: int, most: int) -> Search | list[int]:
     """Raises BadOption."""
     from sotto.bench.streams.search import Search
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -17,14 +17,12 @@ from sotto.app.settings import Settings
 from sotto.clock import SystemClock
 from sotto.errors import SottoError
 from sotto.interfaces.engine import (
-    ContinuousEngine,
     DecodeJob,
     Engine,
-    Hypothesis,
     Priority,
-    Traits,
 )
 from sotto.runtime.batcher import Recognizer
+from sotto.runtime.beginning import announcing
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.models import ModelPool
 
@@ -123,9 +121,7 @@ class _Beginnings:
 
     def around(self, engine: Engine) -> Engine:
         """The engine, which says so when it begins."""
-        if isinstance(engine, ContinuousEngine):
-            return _AnnouncingJoins(engine, self._announce)
-        return _Announcing(engine, self._announce)
+        return announcing(engine, self._announce)
 
     def _announce(self, jobs: Sequence[DecodeJob]) -> None:
         self._loop.call_soon_threadsafe(self._note, [id(job) for job in jobs])
@@ -135,41 +131,3 @@ class _Beginnings:
             begun = self._awaited.get(job)
             if begun is not None and not begun.done():
                 begun.set_result(None)
-
-
-class _Announcing:
-    def __init__(self, engine: Engine, announce: Callable[[Sequence[DecodeJob]], None]) -> None:
-        self._engine = engine
-        self._announce = announce
-
-    @property
-    def traits(self) -> Traits:
-        return self._engine.traits
-
-    def decode(self, jobs: Sequence[DecodeJob]) -> list[Hypothesis]:
-        self._announce(jobs)
-        return self._engine.decode(jobs)
-
-    def close(self) -> None:
-        self._engine.close()
-
-
-class _AnnouncingJoins(_Announcing):
-    def __init__(
-        self, engine: ContinuousEngine, announce: Callable[[Sequence[DecodeJob]], None]
-    ) -> None:
-        super().__init__(engine, announce)
-        self._joined = engine
-
-    def takes(self, priority: Priority) -> bool:
-        return self._joined.takes(priority)
-
-    def join(self, job: DecodeJob) -> None:
-        self._joined.join(job)
-        self._announce([job])
-
-    def leave(self, job: DecodeJob) -> None:
-        self._joined.leave(job)
-
-    def step(self) -> list[tuple[DecodeJob, Hypothesis]]:
-        return self._joined.step()

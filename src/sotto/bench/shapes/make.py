@@ -17,7 +17,7 @@ from transformers import WhisperForConditionalGeneration
 from sotto.bench.shapes.channels import decoder_channels, encoder_channels
 from sotto.bench.shapes.hearing import craft_encoder
 from sotto.bench.shapes.noise import fill
-from sotto.bench.shapes.sizes import Shape, Slots
+from sotto.bench.shapes.sizes import NOTICE, Shape, Slots
 from sotto.bench.shapes.telling import Teller, Tokens
 from sotto.bench.shapes.words import chosen_words, invented_vocabulary
 from sotto.errors import BadOption
@@ -30,7 +30,6 @@ from sotto.transcript.options import Task
 
 Form: TypeAlias = Literal["ct2", "hf"]
 FORMS: tuple[str, ...] = get_args(Form)
-NOTICE = "made to measure with: it says made-up words, at a fixed pace, wherever it is loud"
 _COPIED = ("tokenizer.json", "preprocessor_config.json")
 
 
@@ -81,7 +80,8 @@ def craft(making: Making, vocabulary: Vocabulary) -> tuple[WhisperForConditional
     shape, slots = making.shape, making.slots
     heard, own = encoder_channels(slots), decoder_channels(slots)
     least = max(heard.count, own.count)
-    if shape.width < least or shape.layers < 2 or shape.heads < 2:
+    layers = min(shape.layers, shape.decoder_layers)
+    if shape.width < least or layers < 2 or shape.heads < 2:
         raise BadOption(
             "shape", f"expected a width of {least}, 2 layers and 2 heads at least, got {shape}"
         )
@@ -90,7 +90,8 @@ def craft(making: Making, vocabulary: Vocabulary) -> tuple[WhisperForConditional
         width=shape.width,
         heads=shape.heads,
         encoder_layers=shape.layers,
-        decoder_layers=shape.layers,
+        decoder_layers=shape.decoder_layers,
+        n_mels=shape.n_mels,
         dropout=0.0,
     )
     whisper = new_whisper(spec, vocabulary)
@@ -103,7 +104,7 @@ def craft(making: Making, vocabulary: Vocabulary) -> tuple[WhisperForConditional
 
 
 def _write(making: Making, folder: Path) -> list[list[int]]:
-    vocabulary = invented_vocabulary()
+    vocabulary = invented_vocabulary(third=making.shape.third)
     whisper, heads = craft(making, vocabulary)
     write_network(Network(whisper), vocabulary, folder)
     (folder / HEAD).unlink()  # for a training only

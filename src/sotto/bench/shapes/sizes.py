@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
-from sotto.audio.format import FRAMES_PER_SECOND, FRAMES_PER_TOKEN, WINDOW_FRAMES, exact_div
+from sotto.audio.format import (
+    FRAMES_PER_SECOND,
+    FRAMES_PER_TOKEN,
+    WINDOW_FRAMES,
+    exact_div,
+)
 from sotto.audio.format import WINDOW_SECONDS as SECONDS
 from sotto.errors import BadOption
 
 POSITIONS = exact_div(WINDOW_FRAMES, FRAMES_PER_TOKEN)  # 1500, of the encoder
 POSITIONS_PER_SECOND = exact_div(FRAMES_PER_SECOND, FRAMES_PER_TOKEN)  # 50
 LEAST_RATE, MOST_RATE = 0.5, 6.0
+NOTICE = "made to measure with: it says made-up words, at a fixed pace, wherever it is loud"
+"""By which such a checkpoint is known."""
 _ROUNDING = 1e-9
 
 
@@ -22,15 +30,39 @@ class Shape:
     width: int
     heads: int
     layers: int
-    """Of the encoder, and as many of the decoder; at least two."""
+    """Of the encoder; at least two."""
+    decoder: int = 0
+    """Its layers, at least two; 0: as many as of the encoder."""
+    third: bool = field(default=False, kw_only=True)
+    """Whether it is one of the third version's: of more bands, and of one language more."""
+
+    @property
+    def decoder_layers(self) -> int:
+        """Of the decoder."""
+        return self.decoder or self.layers
+
+    @property
+    def n_mels(self) -> Literal[80, 128]:
+        """Bands."""
+        return 128 if self.third else 80
+
+    @property
+    def tokens(self) -> int:
+        """Of the vocabulary."""
+        return 51_865 + self.third
 
 
 SHAPES = {
     "tiny": Shape(384, 6, 4),
     "base": Shape(512, 8, 6),
     "small": Shape(768, 12, 12),
+    "medium": Shape(1024, 16, 24),
+    "large-v3": Shape(1280, 20, 32, third=True),
+    "large-v3-turbo": Shape(1280, 20, 32, 4, third=True),
+    "distil-large-v3": Shape(1280, 20, 32, 2, third=True),
 }
-"""Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", table 1."""
+"""Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", table 1; what
+changed since then: the checkpoints' own configurations."""
 
 
 def shape_of(name: str) -> Shape:

@@ -20,14 +20,16 @@ from sotto.training.data.vocabulary import SPECIALS, Vocabulary
 
 PIECES = 50_257
 """Tokens of text in the vocabulary of Whisper's multilingual checkpoints."""
+LATEST, AFTER_LANGUAGES = "<|yue|>", "<|translate|>"
+"""The language that came with the third version, and what follows the languages."""
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _VOWELS = "aeiou"
 _SPACE = "Ġ"  # how byte-level BPE writes it
 _SEED = 6
 
 
-def invented_vocabulary() -> Vocabulary:
-    """51,865 tokens; the same each time."""
+def invented_vocabulary(*, third: bool = False) -> Vocabulary:
+    """51,865 tokens; of Whisper's third version one more, a language. The same each time."""
     merges = list(islice(_merges(), PIECES - 1 - len(ByteLevel.alphabet())))
     # By the empty piece, Whisper's last one, CTranslate2 knows that it knows languages.
     pieces = [*sorted(ByteLevel.alphabet()), *(left + right for left, right in merges), ""]
@@ -35,7 +37,10 @@ def invented_vocabulary() -> Vocabulary:
     tokenizer = Tokenizer(BPE(vocab=vocab, merges=merges))
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.decoder = ByteLevelDecoder()
-    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in SPECIALS])
+    names = [*SPECIALS]
+    if third:
+        names.insert(names.index(AFTER_LANGUAGES), LATEST)
+    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in names])
     return Vocabulary(tokenizer)
 
 

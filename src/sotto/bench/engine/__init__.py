@@ -1,0 +1,1 @@
+"""What an engine does alone, against what the machine could do at best: `sotto bench engine`."""
