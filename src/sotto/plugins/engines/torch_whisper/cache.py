@@ -69,8 +69,8 @@ class Cache:
         """The same among all tokens of text."""
         self.at = row(of=torch.int64)
         """The position of the token that was read last."""
-        self.lengths = row(of=torch.int64)
-        """Encoder positions."""
+        self.lengths = row(of=torch.int64) + 1
+        """Encoder positions; none would be no number."""
         self.free = row(of=torch.int64)
         """The position of the first token that is chosen where a token may be barred from being
         the first; -1 where text is forced before it."""

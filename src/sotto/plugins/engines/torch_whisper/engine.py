@@ -32,6 +32,7 @@ from sotto.plugins.engines.torch_whisper.cache import RUNS, Cache, Sizes
 from sotto.plugins.engines.torch_whisper.checkpoint import Weights, read_weights
 from sotto.plugins.engines.torch_whisper.choosing import Vocabulary
 from sotto.plugins.engines.torch_whisper.decoding import Decoding, Done, Taken, Wish
+from sotto.plugins.engines.torch_whisper.encoding import Encoding
 from sotto.plugins.engines.torch_whisper.graphs import Graphs
 from sotto.plugins.engines.torch_whisper.network import Decoder, Encoder
 from sotto.plugins.engines.torch_whisper.place import Place, find_place
@@ -50,9 +51,15 @@ class TorchEngine:
     """One loaded checkpoint, on one device."""
 
     def __init__(
-        self, weights: Weights, tokenizer: WhisperTokenizer, traits: Traits, place: Place
+        self,
+        weights: Weights,
+        tokenizer: WhisperTokenizer,
+        traits: Traits,
+        place: Place,
+        graphs: Graphs | None = None,
     ) -> None:
-        """`weights` are where and of the kind that `place` says."""
+        """`weights` are where and of the kind that `place` says. `graphs`: None makes its own."""
+        graphs = graphs or Graphs(place.device)
         words = Vocabulary(
             end=tokenizer.eot,
             sot=tokenizer.sot,
@@ -62,8 +69,8 @@ class TorchEngine:
         )
         sizes = Sizes(weights.shape, len(weights.alignment_heads))
         cache = Cache(sizes, place.slots, place.device, place.dtype)
-        self._encoder = Encoder(weights)
-        self._decoding = Decoding(Decoder(weights), cache, words, Graphs(place.device))
+        self._encode = Encoding(Encoder(weights), graphs)
+        self._decoding = Decoding(Decoder(weights), cache, words, graphs)
         self._cache = cache
         self._scheduler = Scheduler(place.slots)
         self._tokenizer = tokenizer
@@ -155,7 +162,7 @@ class TorchEngine:
     def close(self) -> None:
         """Free the memory; the engine is not used again."""
         self._clear()
-        del self._encoder, self._decoding, self._cache
+        del self._encode, self._decoding, self._cache
         if self._place.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -205,7 +212,7 @@ class TorchEngine:
         for start in range(0, len(jobs), strip):
             mel = features[start : start + strip].to(self._place.device, self._place.dtype)
             rows = range(first + start, first + start + len(mel))
-            self._decoding.listen(rows, self._encoder(mel))
+            self._decoding.listen(rows, self._encode(mel))
 
     def _detect(self, rows: range, order: Run[Sequence]) -> None:
         """The language of each window, and its probability among those that are possible."""

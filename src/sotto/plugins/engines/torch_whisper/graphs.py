@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable
 
 import torch
 
 MOST = 96
 """Graphs that are kept; sizes beyond that are run as they come."""
+
+log = logging.getLogger(__name__)
 
 
 class Graphs:
@@ -27,20 +30,28 @@ class Graphs:
         """Whether sizes should be few."""
         return self._records
 
-    def run(self, key: Hashable, step: Callable[[], None]) -> None:
+    def takes(self, key: Hashable) -> bool:
+        """Whether a step of these sizes is recorded, or would be."""
+        return self._records and (key in self._graphs or len(self._graphs) < MOST)
+
+    def run(self, key: Hashable, step: Callable[[], object]) -> None:
         """Do what `step` does; a second time right after the first one it must change nothing.
 
         `key`: the sizes that its tensors have.
         """
         graph = self._graphs.get(key)
-        if graph is None and self._records and len(self._graphs) < MOST:
-            graph = self._graphs[key] = self._record(step)
+        if graph is None and self.takes(key):
+            try:
+                graph = self._graphs[key] = self._record(step)
+            except RuntimeError as error:
+                log.warning("steps are not recorded, and slower for it: %s", error)
+                self._records = False
         if graph is None:
             step()
         else:
             graph.replay()
 
-    def _record(self, step: Callable[[], None]) -> torch.cuda.CUDAGraph:
+    def _record(self, step: Callable[[], object]) -> torch.cuda.CUDAGraph:
         """As torch wants it: run once on a stream aside, then recorded, which runs nothing."""
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())

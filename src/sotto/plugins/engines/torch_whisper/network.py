@@ -186,7 +186,7 @@ class Decoder:
         device = tokens.device
         rows = torch.arange(n, device=device)[:, None]
         places = view.at[:, None] + torch.arange(t, device=device)
-        places = places.clamp(max=self._positions.shape[0] - 1)
+        places = places.clamp(max=view.own.shape[4] - 1)  # of rows that nobody has they may be any
         known = torch.arange(view.own.shape[4], device=device)
         before = (known <= places[:, :, None])[:, None]
         sounding = torch.arange(view.sound.shape[4], device=device) < view.lengths[:, None]
