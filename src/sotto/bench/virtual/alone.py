@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from sotto.audio.format import SAMPLE_RATE
@@ -15,9 +15,8 @@ from sotto.bench.virtual.crowd import Crowd
 from sotto.bench.virtual.instant import Instant
 from sotto.bench.virtual.reading import Listener
 from sotto.bench.virtual.tape import FrameTape
-from sotto.runtime.batcher import Recognizer
-from sotto.streaming.actions import Action, Decode, Emit
-from sotto.streaming.session import Session
+from sotto.runtime.replay import play
+from sotto.runtime.runner import Heard
 
 
 @dataclass
@@ -43,30 +42,16 @@ async def unhurried(crowd: Crowd, track: Track) -> Log:
     log, tape = Log(track.client), FrameTape(crowd.sounds, track)
     clock = Paused()
     listener = Listener(log, clock, 0.0)
-    async with crowd.service.open_stream(crowd.request, "floor") as stream:
-        player = _Player(stream.session, crowd.recognizer, listener)
+
+    async def voice() -> AsyncIterator[Heard]:
         for number in range(tape.messages):
             clock.now = (number + 1) / MESSAGES_PER_SECOND
-            await player.act(stream.session.receive(tape.chunk(number)))
-        await player.act(stream.session.receive(tape.rest()))
-        await player.act(stream.session.finish())
+            yield tape.chunk(number)
+        yield tape.rest()
+
+    async with crowd.service.open_stream(crowd.request, "floor") as stream:
+        await play(stream.session, voice(), crowd.recognizer, listener)
     return log
-
-
-@dataclass(frozen=True)
-class _Player:
-    session: Session
-    recognizer: Recognizer
-    listener: Listener
-
-    async def act(self, actions: Iterable[Action]) -> None:
-        for action in actions:
-            match action:
-                case Emit(event):
-                    await self.listener(event)
-                case Decode(job):
-                    hypothesis = await self.recognizer.submit(job).result
-                    await self.act(self.session.receive_result(hypothesis))
 
 
 @dataclass(frozen=True)
