@@ -24,7 +24,8 @@ from sotto.interfaces.engine import DecodeJob, HeardWord, Hypothesis, Traits
 from sotto.plugins.engines.jobs import check, possible_languages, token_limit
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
 from sotto.plugins.engines.torch_whisper.checkpoint import Weights, read_weights
-from sotto.plugins.engines.traits import read_traits
+from sotto.plugins.engines.torch_whisper.place import find_place
+from sotto.plugins.engines.traits import traits_of
 from sotto.plugins.engines.windows import stack
 from sotto.training.data.vocabulary import read_vocabulary
 from sotto.transcript.options import AudioContext
@@ -63,22 +64,14 @@ class HuggingFaceEngine:
         `rate`: words a second of a checkpoint of `make-shape`. Raises ModelUnavailable.
         """
         tokenizer, weights = WhisperTokenizer(folder), read_weights(folder)
-        traits = read_traits(
-            folder,
-            n_mels=weights.shape.n_mels,
-            languages=tuple(tokenizer.languages),
-            tagged=not tokenizer.english_only,
+        traits = traits_of(folder, n_mels=weights.shape.n_mels, tokenizer=tokenizer)
+        place = find_place(
+            weights, device=device, compute_type=compute_type, threads=threads, slots=1
         )
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if compute_type == "default":
-            compute_type = "float32" if device == "cpu" else "float16"
-        if threads:
-            torch.set_num_threads(threads)
         quiet()  # it warns at each batch that what is said here goes before what is written there
         whisper: Any = _whisper(weights, tokenizer).eval()  # whose `to` is not typed
         places = None if rate is None else Places(folder, rate)
-        return cls(whisper.to(device, getattr(torch, compute_type)), tokenizer, traits, places)
+        return cls(whisper.to(place.device, place.dtype), tokenizer, traits, places)
 
     @property
     def traits(self) -> Traits:

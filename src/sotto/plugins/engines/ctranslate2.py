@@ -24,7 +24,7 @@ from sotto.plugins.engines.ct2_steps import (
 from sotto.plugins.engines.heard import Told, words_of
 from sotto.plugins.engines.jobs import check, choose_language, possible_languages, prompt_of
 from sotto.plugins.engines.tokenizer import WhisperTokenizer
-from sotto.plugins.engines.traits import read_traits
+from sotto.plugins.engines.traits import traits_of
 from sotto.plugins.engines.windows import Batch, batches, stack
 
 WEIGHTS = "model.bin"
@@ -67,12 +67,7 @@ class CTranslate2Engine:
             )
         except (RuntimeError, ValueError) as error:
             raise ModelUnavailable(f"{folder}: {error}") from error
-        traits = read_traits(
-            folder,
-            n_mels=model.n_mels,
-            languages=tuple(tokenizer.languages),
-            tagged=not tokenizer.english_only,
-        )
+        traits = traits_of(folder, n_mels=model.n_mels, tokenizer=tokenizer)
         return cls(model, tokenizer, traits)
 
     @property

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sotto.audio.format import FRAMES_PER_SECOND, WINDOW_FRAMES
 from sotto.errors import ModelUnavailable
 from sotto.interfaces.engine import Traits
+from sotto.plugins.engines.tokenizer import WhisperTokenizer
 from sotto.transcript.options import AudioContext
 
 FILE = "sotto.json"
@@ -36,6 +37,16 @@ class _Claims(BaseModel):
     longest: int | None = Field(default=None, ge=FRAMES_PER_SECOND, le=WINDOW_FRAMES)
     notice: str | None = None
     revision: str | None = None
+
+
+def traits_of(folder: Path, *, n_mels: int, tokenizer: WhisperTokenizer) -> Traits:
+    """The traits of a checkpoint with that tokenizer. Raises ModelUnavailable as `read_traits`."""
+    return read_traits(
+        folder,
+        n_mels=n_mels,
+        languages=tuple(tokenizer.languages),
+        tagged=not tokenizer.english_only,
+    )
 
 
 def read_traits(folder: Path, *, n_mels: int, languages: tuple[str, ...], tagged: bool) -> Traits:

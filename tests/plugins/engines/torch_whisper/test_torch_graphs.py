@@ -18,7 +18,7 @@ from sotto.plugins.engines.torch_whisper.checkpoint import read_weights
 from sotto.plugins.engines.torch_whisper.engine import TorchEngine
 from sotto.plugins.engines.torch_whisper.graphs import MOST, Graphs
 from sotto.plugins.engines.torch_whisper.place import Place
-from sotto.plugins.engines.traits import read_traits
+from sotto.plugins.engines.traits import traits_of
 from sotto.testing.continuous_contract import ContinuousContract
 from sotto.testing.engine_contract import EngineContract, assert_same, exact_job
 from sotto.transcript.options import DecodeOptions
@@ -48,7 +48,7 @@ class AsRecorded(Graphs):
 
 def recorded(folder: Path, slots: int) -> tuple[TorchEngine, AsRecorded]:
     weights, tokenizer, graphs = read_weights(folder), WhisperTokenizer(folder), AsRecorded()
-    traits = read_traits(folder, n_mels=80, languages=tuple(tokenizer.languages), tagged=True)
+    traits = traits_of(folder, n_mels=80, tokenizer=tokenizer)
     place = Place(CPU, torch.float32, slots, 3_000)
     return TorchEngine(place.bring(weights), tokenizer, traits, place, graphs), graphs
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sotto.plugins.engines.torch_whisper.checkpoint import Shape
+from sotto.plugins.engines.torch_whisper.checkpoint import Shape, Weights
 from sotto.plugins.engines.torch_whisper.network import View
 from sotto.plugins.engines.torch_whisper.scheduler import Move
 
@@ -24,6 +24,11 @@ class Sizes:
     shape: Shape
     aligning: int
     """Heads whose attention is kept."""
+
+    @classmethod
+    def of(cls, weights: Weights) -> Sizes:
+        """Those that a checkpoint wants."""
+        return cls(weights.shape, len(weights.alignment_heads))
 
     @property
     def own(self) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ from sotto.plugins.engines.torch_whisper.graphs import Graphs
 from sotto.plugins.engines.torch_whisper.network import Decoder, Encoder
 from sotto.plugins.engines.torch_whisper.place import Place, find_place
 from sotto.plugins.engines.torch_whisper.scheduler import Scheduler, Sequence
-from sotto.plugins.engines.traits import read_traits
+from sotto.plugins.engines.traits import traits_of
 from sotto.plugins.engines.windows import (
     Batch,
     audio_context,
@@ -67,8 +67,7 @@ class TorchEngine:
             never=(*weights.suppressed, *tokenizer.specials),
             never_first=weights.suppressed_first,
         )
-        sizes = Sizes(weights.shape, len(weights.alignment_heads))
-        cache = Cache(sizes, place.slots, place.device, place.dtype)
+        cache = Cache(Sizes.of(weights), place.slots, place.device, place.dtype)
         self._encode = Encoding(Encoder(weights), graphs)
         self._decoding = Decoding(Decoder(weights), cache, words, graphs)
         self._cache = cache
@@ -97,15 +96,9 @@ class TorchEngine:
         """
         tokenizer = WhisperTokenizer(folder)
         weights = read_weights(folder)
-        traits = read_traits(
-            folder,
-            n_mels=weights.shape.n_mels,
-            languages=tuple(tokenizer.languages),
-            tagged=not tokenizer.english_only,
-        )
+        traits = traits_of(folder, n_mels=weights.shape.n_mels, tokenizer=tokenizer)
         place = find_place(
-            Sizes(weights.shape, len(weights.alignment_heads)),
-            sum(tensor.numel() for tensor in weights.tensors.values()),
+            weights,
             device=device,
             compute_type=compute_type,
             threads=threads,

@@ -53,15 +53,16 @@ class Place:
 
 
 def find_place(
-    sizes: Sizes, weights: int, *, device: str, compute_type: str, threads: int, slots: int | None
+    weights: Weights, *, device: str, compute_type: str, threads: int, slots: int | None
 ) -> Place:
-    """What suits a checkpoint of so many weights. Raises ModelUnavailable."""
+    """What suits a checkpoint. Raises ModelUnavailable."""
+    numbers = sum(tensor.numel() for tensor in weights.tensors.values())
     where = _device(device)
     dtype = _dtype(compute_type, where)
     if where.type == "cpu":
-        torch.set_num_threads(threads or _threads(weights))
+        torch.set_num_threads(threads or _threads(numbers))
         return Place(where, dtype, slots or SLOTS_ON_CPU, BUDGET_ON_CPU)
-    return Place(where, dtype, slots or _fitting(sizes, weights, where, dtype), BUDGET)
+    return Place(where, dtype, slots or _fitting(Sizes.of(weights), numbers, where, dtype), BUDGET)
 
 
 def _device(device: str) -> torch.device:
