@@ -248,7 +248,7 @@ class Overhears(logging.Handler):
 async def test_what_is_said_of_a_batch_is_not_said_of_who_came_first() -> None:
     queue: Schedule[Ticket] = Schedule(max_batch=8, limit=10, exact=True)
     batcher = Batcher("oracle", Bursts(), queue, SystemClock(), Metrics())
-    overhears, logger = Overhears(), logging.getLogger("sotto.runtime.batcher")
+    overhears, logger = Overhears(), logging.getLogger("sotto.runtime.attempt")
     logger.addHandler(overhears)
     mel = speak([("alpha", 0, 16)], 16).mel
     with telling_of(session="s1"):

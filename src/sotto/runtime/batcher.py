@@ -6,20 +6,19 @@ An engine that jobs join at any step has another driver: `runtime/continuous.py`
 from __future__ import annotations
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from sotto.clock import Clock
-from sotto.errors import EngineFailed, SottoError
+from sotto.errors import SottoError
 from sotto.interfaces.engine import DecodeJob, Engine, Hypothesis, Traits
+from sotto.runtime.attempt import attempt
 from sotto.runtime.metrics import Metrics
 from sotto.runtime.schedule import Schedule, Waiting
 from sotto.runtime.tracing import BatchRun, BatchTrace, Mark, Tracing
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -98,7 +97,7 @@ class Batcher:
     def submit(self, job: DecodeJob) -> Ticket:
         """Hand in a job. Raises Overloaded where the queue is full."""
         if self._loop is None:
-            # A context of its own: what it logs is not of the stream that came first.
+            # A context of its own: it outlives the stream that came first.
             running = asyncio.get_running_loop().create_task(self._run(), context=Context())
             self._loop = running
         ticket = Ticket(asyncio.get_running_loop().create_future(), self._clock.monotonic())
@@ -156,15 +155,10 @@ class Batcher:
         self._metrics.batch_size.labels(self._name).observe(len(batch))
         marks = [(waiting.job, waiting.owner.mark) for waiting in batch]
         trace = self._tracing.batch(self._name, marks)
-        try:
-            heard = await self._call([waiting.job for waiting in batch])
-        except SottoError as error:
-            self._note_run(batch, started, trace, error=error.code)
-            await self._fail(batch, error)
-        except Exception as error:  # the thread must live on, whatever the engine does
-            log.exception("the engine %s broke on a batch of %d", self._name, len(batch))
-            self._note_run(batch, started, trace, error=EngineFailed.code)
-            await self._fail(batch, EngineFailed(f"the engine broke: {type(error).__name__}"))
+        heard = await self._call([waiting.job for waiting in batch])
+        if isinstance(heard, SottoError):
+            self._note_run(batch, started, trace, error=heard.code)
+            await self._fail(batch, heard)
         else:
             self._note_run(batch, started, trace)
             for waiting, hypothesis in zip(batch, heard, strict=True):
@@ -182,9 +176,10 @@ class Batcher:
         for waiting in batch:
             waiting.owner.run = run
 
-    async def _call(self, jobs: list[DecodeJob]) -> list[Hypothesis]:
+    async def _call(self, jobs: list[DecodeJob]) -> list[Hypothesis] | SottoError:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._engine.decode, jobs)
+        decode = partial(attempt, self._name, self._engine.decode, jobs)
+        return await loop.run_in_executor(self._thread, decode)
 
     async def _fail(self, batch: list[Waiting[Ticket]], error: SottoError) -> None:
         """One job's fault is its own: the others of its batch are decoded one by one."""

@@ -6,7 +6,6 @@ join, the event loop is told, the engine takes a step.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +14,9 @@ from typing import ParamSpec, TypeAlias, TypeVar
 from sotto.clock import Clock
 from sotto.errors import EngineFailed, Overloaded, SottoError
 from sotto.interfaces.engine import ContinuousEngine, DecodeJob, Hypothesis
+from sotto.runtime.attempt import attempt
 from sotto.runtime.batcher import Ticket
 from sotto.runtime.schedule import Schedule, Waiting
-
-log = logging.getLogger(__name__)
 
 Job: TypeAlias = Waiting[Ticket]
 Outcome: TypeAlias = Hypothesis | SottoError | None
@@ -230,11 +228,4 @@ class Rounds:
         return heard
 
     def _attempt(self, call: Callable[P, T], *given: P.args, **named: P.kwargs) -> T | SottoError:
-        """What the engine gives, or raises."""
-        try:
-            return call(*given, **named)
-        except SottoError as error:
-            return error
-        except Exception as error:  # the thread must live on, whatever the engine does
-            log.exception("the engine %s broke with %d in it", self._name, len(self._in))
-            return EngineFailed(f"the engine broke: {type(error).__name__}")
+        return attempt(self._name, call, *given, **named)
